@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { errorCodeSchema } from './errors.ts';
+import { fileRefSchema, laneSchema } from './model-call.ts';
+
+export const ITEM_STATES = [
+  'queued',
+  'running',
+  'parked',
+  'passed',
+  'failed',
+  'error',
+  'cancelled',
+  'skipped',
+] as const;
+export const itemStateSchema = z.enum(ITEM_STATES);
+export type ItemState = z.infer<typeof itemStateSchema>;
+
+export const TERMINAL_STATES = ['passed', 'failed', 'error', 'cancelled', 'skipped'] as const;
+export type TerminalState = (typeof TERMINAL_STATES)[number];
+
+export function isTerminal(state: ItemState): state is TerminalState {
+  return (TERMINAL_STATES as readonly string[]).includes(state);
+}
+
+/** What a list shows of an item, at most 2 KB. */
+export const itemSummarySchema = z.object({
+  score: z.number().nullable(),
+  /** Rounds done. */
+  attempts: z.number().int().nonnegative(),
+  code: errorCodeSchema.optional(),
+  message: z.string().max(600),
+  calls: z.number().int().nonnegative(),
+  costNano: z.number().int().nonnegative(),
+  unpricedCalls: z.number().int().nonnegative(),
+  /** Seconds in work, without waiting in the queue. */
+  seconds: z.number().nonnegative(),
+  /** The beginning of a text result, or the file name of a picture. */
+  result: z.string().max(300),
+  thumbnail: fileRefSchema.optional(),
+});
+export type ItemSummary = z.infer<typeof itemSummarySchema>;
+
+export const itemSchema = z.object({
+  batchId: z.string(),
+  id: z.string(),
+  /** Safe as a file name, distinct within the batch. */
+  name: z.string(),
+  /** Absolute path or gs:// URI. */
+  source: z.string(),
+  metadata: z.record(z.string(), z.string()),
+  contentHash: z.string(),
+  /** Hash of content, metadata and recipe fingerprint: items with the same work key have the same result. */
+  workKey: z.string(),
+  /** An item of the same batch with the same work, which this one waits for and then takes over without a call. */
+  twin: z.string().optional(),
+  state: itemStateSchema,
+  /** Index of the shard that counts this item. */
+  shard: z.number().int().nonnegative(),
+  /** Grows with every claim; a write that carries an older one is refused. */
+  fence: z.number().int().nonnegative(),
+  /** Who works on it, until when (milliseconds since 1970). */
+  owner: z.string().optional(),
+  leaseUntil: z.number().optional(),
+  /** Claims that ended without an end of the item, rate limits and yields not counted. */
+  claims: z.number().int().nonnegative(),
+  /** Grows when a settled item is taken again; the journal starts anew with each. */
+  epoch: z.number().int().nonnegative(),
+  firstClaimedAt: z.number().optional(),
+  /** The running round and step, for people who watch. */
+  progress: z.object({ attempt: z.number().int(), step: z.string(), since: z.number() }).optional(),
+  settledAt: z.number().optional(),
+  summary: itemSummarySchema.optional(),
+});
+export type Item = z.infer<typeof itemSchema>;
+
+/** Live counters, the sum over a batch's shards. */
+export interface Counts {
+  total: number;
+  passed: number;
+  failed: number;
+  error: number;
+  cancelled: number;
+  skipped: number;
+  calls: number;
+  costNano: number;
+  unpricedCalls: number;
+  /** Sum and number of the scores, for the average. */
+  scoreSum: number;
+  scored: number;
+  attempts: number;
+}
+
+export const NO_COUNTS: Counts = {
+  total: 0,
+  passed: 0,
+  failed: 0,
+  error: 0,
+  cancelled: 0,
+  skipped: 0,
+  calls: 0,
+  costNano: 0,
+  unpricedCalls: 0,
+  scoreSum: 0,
+  scored: 0,
+  attempts: 0,
+};
+
+/** Items that reached their end. */
+export function settledOf(counts: Counts): number {
+  return counts.passed + counts.failed + counts.error + counts.cancelled + counts.skipped;
+}
+
+/** Share of passed items among those that were judged or should have been; null when there is none. */
+export function passRateOf(counts: Counts): number | null {
+  const judged = counts.passed + counts.failed + counts.error;
+  return judged === 0 ? null : counts.passed / judged;
+}
+
+/**
+ * Number of shards for a batch of `items` inputs: 1 up to 500, then the next power of two of items/500, at most 256.
+ * One document takes about one write a second for long; a shard is written once per settled item.
+ */
+export function shardCountFor(items: number): number {
+  if (items <= 500) return 1;
+  return Math.min(256, 2 ** Math.ceil(Math.log2(items / 500)));
+}
+
+/** Shard of an item, from its (hashed) id, so that neighbours in the catalogue are counted apart. */
+export function shardOf(itemId: string, shardCount: number): number {
+  return Number.parseInt(itemId.slice(0, 8), 16) % shardCount;
+}
+
+export const batchStateSchema = z.enum(['running', 'paused', 'finished', 'cancelled']);
+
+export const archiveFormatSchema = z.enum(['zip', 'tar', 'none']);
+
+/** How a batch is worked off; nothing here changes a result. */
+export const runSettingsSchema = z.object({
+  lane: laneSchema,
+  maxConcurrent: z.number().int().min(1).max(1000),
+  /** Tries of one model call. */
+  maxRetries: z.number().int().min(1).max(20),
+  /** For one model call. */
+  timeoutMs: z.number().int().min(1000).max(600_000),
+});
+export type RunSettings = z.infer<typeof runSettingsSchema>;
+
+/** Which files of the inputs become items. */
+export const selectionSchema = z.object({
+  patterns: z.array(z.string()),
+  recursive: z.boolean(),
+  maxFileBytes: z.number().int().positive(),
+});
+export type Selection = z.infer<typeof selectionSchema>;
+
+export const batchSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: batchStateSchema,
+  createdAt: z.number(),
+  /** Hash of inputs, selection and recipe fingerprint: the same command finds its unfinished batch by it. */
+  commandKey: z.string(),
+  inputs: z.array(z.string()),
+  selection: selectionSchema,
+  recipe: z.string(),
+  recipeVersion: z.number().int(),
+  /** As the recipe's own schema parsed them; a resumed batch goes on with these. */
+  recipeSettings: z.record(z.string(), z.unknown()),
+  /** Hash of recipe, version and settings. */
+  recipeFingerprint: z.string(),
+  simulated: z.boolean(),
+  /** Take items that are already done in earlier batches. */
+  force: z.boolean(),
+  run: runSettingsSchema,
+  /** Folder or gs:// prefix of the results, already with the batch id. */
+  outputDir: z.string(),
+  archive: archiveFormatSchema,
+  shardCount: z.number().int().positive(),
+  /** True when every input is an item: only then can the batch be complete. */
+  sealed: z.boolean(),
+  /** Files that were met and left aside, by reason. */
+  ignored: z.record(z.string(), z.number()),
+  cancelRequested: z.boolean(),
+  pause: z.object({ code: errorCodeSchema, message: z.string(), until: z.number().optional() }).optional(),
+  /** Grows each time a finished batch is opened again. */
+  revision: z.number().int().nonnegative(),
+  /** Lease of the finaliser. */
+  finalizer: z.object({ fence: z.number().int(), owner: z.string(), leaseUntil: z.number() }).optional(),
+  finishedAt: z.number().optional(),
+  report: z.string().optional(),
+});
+export type Batch = z.infer<typeof batchSchema>;
+
+/** `20261120-143005-k3f9`: sorts by time, short to type, readable in a list. `token` makes it unique. */
+export function batchIdFor(now: number, token: string): string {
+  const iso = new Date(now).toISOString();
+  return `${iso.slice(0, 10).replaceAll('-', '')}-${iso.slice(11, 19).replaceAll(':', '')}-${token}`;
+}

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+
+/** Messages carry ids only; everything else is in the store. */
+export const messageSchema = z.discriminatedUnion('kind', [
+  /** List the inputs from `cursor` (the last input and name done) on and add them as items. */
+  z.object({
+    kind: z.literal('expand'),
+    batchId: z.string(),
+    cursor: z.object({ input: z.number().int().nonnegative(), after: z.string() }).optional(),
+  }),
+  /** Work one item off. */
+  z.object({ kind: z.literal('process'), batchId: z.string(), itemId: z.string() }),
+  /** Render the report, if all items are settled. */
+  z.object({ kind: z.literal('finalize'), batchId: z.string() }),
+]);
+export type Message = z.infer<typeof messageSchema>;
+
+/** What becomes of a delivered message: done with, or to be delivered again after a while. */
+export type Disposal = { kind: 'ack' } | { kind: 'retry'; afterMs?: number };
+
+export const ACK: Disposal = { kind: 'ack' };

@@ -1,0 +1,48 @@
+import type { z } from 'zod';
+import type { FileRef, ModelRequest } from '../domain/model-call.ts';
+import type { Outcome } from '../domain/outcome.ts';
+
+/**
+ * A durable function for one item. It may only await steps of its context (also several at once with `Promise.all`) and
+ * must otherwise depend on nothing but its arguments: a pass runs it from the top and recorded steps answer at once.
+ */
+export interface Recipe<Settings = unknown> {
+  readonly name: string;
+  /** Raised when the same settings would ask or judge differently: old results then count as another recipe's. */
+  readonly version: number;
+  readonly settings: z.ZodType<Settings>;
+  /** `image`: the input is checked and normalised (orientation, colour space, size); `bytes`: taken as it is. */
+  readonly intake: 'image' | 'bytes';
+  /** Most steps that one item may record. */
+  readonly stepCap: number;
+  /** Models that these settings use, for prices and checks. */
+  models(settings: Settings): string[];
+  run(context: RecipeContext<Settings>): Promise<Outcome>;
+}
+
+export interface RecipeContext<Settings> {
+  readonly settings: Settings;
+  readonly input: FileRef;
+  /** Name of the item, its title and other columns of a manifest. Data, never instructions. */
+  readonly item: { readonly name: string; readonly metadata: Readonly<Record<string, string>> };
+  /** A text answer. Fails with ProofsheetError when the model refuses or the call finally fails. */
+  text(step: string, request: RequestOf): Promise<StepAnswer<string>>;
+  /** An answer of the given shape; one that has another shape is asked for once more, then `malformed_answer`. */
+  json<T>(step: string, request: RequestOf, shape: z.ZodType<T>): Promise<StepAnswer<T>>;
+  /** A picture, stored. */
+  image(step: string, request: RequestOf): Promise<StepAnswer<FileRef>>;
+  /** The round (from 1) that the following steps belong to. */
+  beginAttempt(n: number): void;
+}
+
+/** A request as a recipe writes it; kind and schema follow from the method. */
+export type RequestOf = Omit<ModelRequest, 'kind' | 'jsonSchema'>;
+
+export interface StepAnswer<T> {
+  value: T;
+  /** The model that really answered. */
+  modelVersion: string;
+}
+
+/** Recipes by name. */
+export type RecipeRegistry = Readonly<Record<string, Recipe<never>>>;

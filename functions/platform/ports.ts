@@ -1,0 +1,152 @@
+import type { Batch, Counts, Item, ItemState, ItemSummary, TerminalState } from '../domain/batch.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+import type { StepEntry } from '../domain/journal.ts';
+import type { Disposal, Message } from '../domain/message.ts';
+import type { FileRef, LaneName, ModelAnswer, ModelRequest } from '../domain/model-call.ts';
+import type { ItemDetail } from '../domain/outcome.ts';
+
+/** Batches and their items. Every method is atomic by itself. */
+export interface Batches {
+  /** Write-once by id; false if it is there. */
+  create(batch: Batch): Promise<boolean>;
+  get(batchId: string): Promise<Batch | undefined>;
+  /** Newest first. */
+  list(page: { limit: number; commandKey?: string }): Promise<Batch[]>;
+  /** Read, decide, write if nobody wrote in between, else again. `decide` returns undefined to leave all as it is. Gives the batch afterwards. */
+  change(batchId: string, decide: (batch: Batch) => Partial<Batch> | undefined): Promise<Batch>;
+  /**
+   * Adds inputs as queued items and counts them, all or none; an id that is there is left alone, so a page may be added
+   * twice. Makes names distinct; settles at once as `skipped` what is done or unfinished elsewhere (unless the batch
+   * forces); marks a repeated work key within the batch as `twin`. Gives the items as they now stand, in order.
+   */
+  addItems(batchId: string, inputs: readonly NewItem[]): Promise<Item[]>;
+  item(batchId: string, itemId: string): Promise<Item | undefined>;
+  /** In order of item id, after the id `after`. */
+  items(batchId: string, page: { states?: readonly ItemState[]; after?: string; limit: number }): Promise<Item[]>;
+  details(batchId: string, itemIds: readonly string[]): Promise<Map<string, ItemDetail>>;
+  counts(batchId: string): Promise<Counts>;
+  /** Settled items of these states go back to `queued` with a new epoch, uncounted. Gives how many; safe to repeat. */
+  reopen(batchId: string, states: readonly TerminalState[]): Promise<number>;
+}
+
+export interface NewItem {
+  id: string;
+  /** Wished name; made distinct within the batch. */
+  name: string;
+  source: string;
+  metadata: Record<string, string>;
+  contentHash: string;
+  workKey: string;
+  /** Refused before any work: settled at once as `skipped`. */
+  refusal?: { code: ErrorCode; message: string };
+}
+
+/** The right to work on an item; every write proves it. */
+export interface Claim {
+  item: Item;
+  fence: number;
+}
+export type ClaimResult = { kind: 'claimed'; claim: Claim } | { kind: 'busy' } | { kind: 'settled'; item: Item };
+
+/** An item in work: lease, steps, end. All writes are refused with `lease_lost` once another claim was given. */
+export interface Journal {
+  /** Conditional on nobody else holding a live lease. A lease whose owner is known to be dead counts as ended. */
+  claim(batchId: string, itemId: string, leaseMs: number): Promise<ClaimResult>;
+  /** Steps of the item's present epoch, by `seq`. */
+  steps(item: Item): Promise<StepEntry[]>;
+  /** Records steps, write-once by key, and renews the lease, in one commit. */
+  append(claim: Claim, steps: readonly StepEntry[], renew: Renewal): Promise<void>;
+  /** Item to its end and its shard's counters, in one commit. */
+  settle(claim: Claim, settlement: Settlement): Promise<void>;
+  /** Gives the item back as `queued` (or `parked`), lease ended. */
+  release(claim: Claim, as: { state: 'queued' | 'parked'; countsAsClaim: boolean }): Promise<void>;
+}
+export interface Renewal {
+  leaseMs: number;
+  progress?: Item['progress'];
+}
+export interface Settlement {
+  state: TerminalState;
+  summary: ItemSummary;
+  detail: ItemDetail;
+}
+
+/** Delivers each message at least once, in any order, possibly twice. Publishing is durable once it resolves. */
+export interface Queue {
+  publish(messages: readonly Message[], options?: { delayMs?: number }): Promise<void>;
+}
+
+/** The pull side of a queue, for platforms without push. Resolves when `signal` aborts and the handlers under way are done. */
+export interface Deliveries {
+  consume(options: { batchId: string; concurrency: number; signal: AbortSignal; handle: Handler }): Promise<void>;
+}
+export type Handler = (message: Message, delivery: { attempt: number }) => Promise<Disposal>;
+
+/** Inputs, results and the object store. A URI is an absolute path or gs://…. */
+export interface Files {
+  /** Regular files below a folder or prefix, or the one file itself; ordered by URI, after the URI `after`. Hidden files are left out. */
+  list(root: string, page: { recursive: boolean; after?: string; limit: number }): Promise<FileEntry[]>;
+  /** Errors: file_missing, unreadable_file, file_too_large. */
+  read(uri: string, limit: { maxBytes: number }): Promise<Uint8Array>;
+  /** Replaces in one step: a reader sees the old or the new content, never half of one. Folders appear as needed. */
+  write(uri: string, content: FileContent, mimeType: string): Promise<void>;
+  /** As `write`, but never replaces: false if it is there. */
+  create(uri: string, content: FileContent, mimeType: string): Promise<boolean>;
+  /** Stores by content: the same bytes twice is one object. */
+  put(bytes: Uint8Array, mimeType: string, size?: { width: number; height: number }): Promise<FileRef>;
+  open(file: FileRef): Promise<Uint8Array>;
+  /** A stored object to a place among the results; replaces in one step. */
+  copy(file: FileRef, uri: string): Promise<void>;
+  /** A result that no longer holds; nothing happens if it is not there. */
+  remove(uri: string): Promise<void>;
+  /** `base` and names below it as a URI. A name that would lead out of `base` is an error. */
+  join(base: string, ...names: string[]): string;
+}
+export interface FileEntry {
+  uri: string;
+  /** Path below the listed root, with `/`. */
+  path: string;
+  bytes: number;
+  /** Present when the entry could not be looked at (permissions, broken link). */
+  problem?: ErrorCode;
+}
+export type FileContent = string | Uint8Array | AsyncIterable<string | Uint8Array>;
+
+/** One request to a model, sent once: no retries, no waiting. Fails with ProofsheetError; `paid` is set when it was billed. */
+export interface Models {
+  call(request: ModelRequest, options: CallOptions): Promise<ModelAnswer>;
+  /** Cheap look whether key and models work, for `doctor`. */
+  check(models: readonly string[]): Promise<{ what: string; ok: boolean; message: string }[]>;
+}
+export interface CallOptions {
+  timeoutMs: number;
+  lane: LaneName;
+  signal?: AbortSignal;
+}
+
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Rejects with the signal's reason when it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves after everything that is ready to run has run. */
+  turn(): Promise<void>;
+  /** In [0, 1). */
+  random(): number;
+}
+
+export interface Log {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface Platform {
+  batches: Batches;
+  journal: Journal;
+  queue: Queue;
+  files: Files;
+  models: Models;
+  clock: Clock;
+  log: Log;
+}
