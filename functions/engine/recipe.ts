@@ -45,4 +45,4 @@ export interface StepAnswer<T> {
 }
 
 /** Recipes by name. */
-export type RecipeRegistry = Readonly<Record<string, Recipe<never>>>;
+export type RecipeRegistry = Readonly<Record<string, Recipe>>;
