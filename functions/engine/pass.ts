@@ -1,0 +1,277 @@
+import { z } from 'zod';
+import { costOf, type PriceTable } from '../domain/cost.ts';
+import { asProofsheetError, type ErrorCode, ProofsheetError } from '../domain/errors.ts';
+import type { StepEntry, StepOutcome } from '../domain/journal.ts';
+import type { FileRef, ModelRequest, PaidAnswer } from '../domain/model-call.ts';
+import type { Outcome } from '../domain/outcome.ts';
+import { mayAskAgain } from '../domain/retry.ts';
+import { hashOf } from '../lib/hash.ts';
+import type { Clock, Files } from '../platform/ports.ts';
+import type { Lane, LaneResult } from './lane.ts';
+import type { Recipe, RecipeContext, RequestOf, StepAnswer } from './recipe.ts';
+import { StepHistory } from './step-history.ts';
+
+export interface PassInput {
+  recipe: Recipe;
+  settings: unknown;
+  item: RecipeContext<unknown>['item'];
+  input: FileRef;
+  /** Steps of earlier passes. */
+  recorded: readonly StepEntry[];
+  lane: Lane;
+  /** Writes steps to the journal; the first thing done with a paid answer. Fails with `lease_lost` for a worker that was replaced. */
+  record(steps: readonly StepEntry[]): Promise<void>;
+  files: Pick<Files, 'put'>;
+  prices: PriceTable;
+  clock: Clock;
+  /** Aborted when no further call may be started: the pass's time is nearly up, or the process shall end. */
+  stop: AbortSignal;
+}
+
+/** A call that waits for a wave. */
+export interface ParkedCall {
+  key: string;
+  fingerprint: string;
+  attempt: number;
+  request: ModelRequest;
+}
+
+export type PassResult = { steps: StepEntry[] } & (
+  | { kind: 'done'; outcome: Outcome }
+  | { kind: 'parked'; calls: ParkedCall[] }
+  /** Stopped between calls; a later pass goes on. */
+  | { kind: 'yielded' }
+  | { kind: 'failed'; error: ProofsheetError }
+);
+
+/** Runs a recipe from the top: recorded steps answer at once, the others are made in the lane and recorded. */
+export async function runPass(input: PassInput): Promise<PassResult> {
+  return new Pass(input).run();
+}
+
+class Pass {
+  readonly #input: PassInput;
+  readonly #history: StepHistory;
+  readonly #parked: ParkedCall[] = [];
+  #attempt = 0;
+  #inFlight = 0;
+  #stopped = false;
+  #ended = false;
+  #failure: ProofsheetError | undefined;
+  #writes: Promise<void> = Promise.resolve();
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(input: PassInput) {
+    this.#input = input;
+    this.#history = new StepHistory(input.recorded);
+  }
+
+  async run(): Promise<PassResult> {
+    const ending = await Promise.race([this.#finished(), this.#suspended()]);
+    await this.#idle();
+    this.#ended = true;
+    const steps = this.#history.all();
+    if (this.#failure !== undefined) return { kind: 'failed', error: this.#failure, steps };
+    if (ending !== undefined) return { ...ending, steps };
+    return this.#parked.length > 0 ? { kind: 'parked', calls: this.#parked, steps } : { kind: 'yielded', steps };
+  }
+
+  async #finished(): Promise<{ kind: 'done'; outcome: Outcome } | { kind: 'failed'; error: ProofsheetError }> {
+    try {
+      return { kind: 'done', outcome: await this.#input.recipe.run(this.#context()) };
+    } catch (thrown) {
+      return { kind: 'failed', error: asProofsheetError(thrown) };
+    }
+  }
+
+  #context(): RecipeContext<unknown> {
+    const { settings, input, item } = this.#input;
+    return {
+      settings,
+      input,
+      item,
+      text: (step, request) => this.#ask(step, { ...request, kind: 'text' }, textOf),
+      json: (step, request, shape) => this.#ask(step, jsonRequest(request, shape), (outcome) => jsonOf(outcome, shape)),
+      image: (step, request) => this.#ask(step, { ...request, kind: 'image' }, fileOf),
+      beginAttempt: (n) => {
+        this.#attempt = n;
+      },
+    };
+  }
+
+  /** Asks, and asks again where a billed answer was of no use and another may be better. Each asking is a step of its own. */
+  async #ask<T>(
+    name: string,
+    request: ModelRequest,
+    read: (outcome: StepOutcome & { ok: true }) => T,
+  ): Promise<StepAnswer<T>> {
+    const key = this.#history.keyFor(name);
+    let asking = request;
+    for (let asked = 1; ; asked += 1) {
+      const entry = await this.#step(asked === 1 ? key : `${key}~${asked - 1}`, asking);
+      try {
+        return { value: read(useful(entry)), modelVersion: entry.paid.modelVersion };
+      } catch (thrown) {
+        const error = asProofsheetError(thrown);
+        if (!mayAskAgain(error.code, asked)) throw error;
+        asking = askingAgain(request, error.code, entry.paid);
+      }
+    }
+  }
+
+  async #step(key: string, request: ModelRequest): Promise<StepEntry> {
+    const fingerprint = hashOf(request);
+    const recorded = this.#history.recorded(key, fingerprint);
+    if (recorded !== undefined) return recorded;
+    if (this.#ended || this.#failure !== undefined) return never();
+    if (this.#input.stop.aborted) {
+      this.#stopped = true;
+      this.#wake();
+      return never();
+    }
+    if (this.#history.size + this.#inFlight >= this.#input.recipe.stepCap) {
+      const cap = this.#input.recipe.stepCap;
+      throw new ProofsheetError('step_limit', `The item needs more than the ${cap} steps that its recipe allows.`);
+    }
+    return this.#perform({ key, fingerprint, attempt: this.#attempt, request });
+  }
+
+  /** An answer that was not recorded ends the pass here and now: a recipe must see nothing that a replay would not show it. */
+  async #perform(call: ParkedCall): Promise<StepEntry> {
+    this.#inFlight += 1;
+    try {
+      const result = await this.#input.lane.perform(call.request, this.#input.stop);
+      if (result.kind === 'parked') this.#parked.push(call);
+      else if (result.kind === 'stopped') this.#stopped = true;
+      else return await this.#keep(call, result);
+    } catch (thrown) {
+      this.#failure ??= asProofsheetError(thrown);
+    } finally {
+      this.#inFlight -= 1;
+      this.#wake();
+    }
+    return never();
+  }
+
+  async #keep(call: ParkedCall, result: LaneResult & { kind: 'answered' | 'refused' }): Promise<StepEntry> {
+    const { clock, files, prices } = this.#input;
+    const paid = paidOf(result);
+    const outcome = result.kind === 'answered' ? await stored(result.answer, files) : refusalOf(result.error);
+    const { lane, tries, startedAt, tookMs } = result;
+    const model = paid.modelVersion in prices.models ? paid.modelVersion : call.request.model;
+    const costNano = costOf({ model, usage: paid.usage, lane, at: clock.now() }, prices);
+    const entry: StepEntry = {
+      ...call,
+      seq: this.#history.takeSeq(),
+      outcome,
+      paid,
+      lane,
+      tries,
+      startedAt,
+      tookMs,
+      costNano,
+    };
+    // One after the other: each write proves the lease as the one before left it.
+    const written = this.#writes.then(() => this.#input.record([entry]));
+    this.#writes = written.catch(() => undefined);
+    await written;
+    this.#history.add(entry);
+    return entry;
+  }
+
+  /** Resolves once the recipe can only wait for parked, stopped or failed calls. */
+  async #suspended(): Promise<undefined> {
+    while (true) {
+      await this.#idle();
+      await this.#input.clock.turn();
+      const blocked = this.#parked.length > 0 || this.#stopped || this.#failure !== undefined;
+      if (this.#inFlight === 0 && blocked) return undefined;
+      if (this.#inFlight === 0) await this.#change();
+    }
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#inFlight > 0) await this.#change();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+const never = (): Promise<never> => new Promise(() => undefined);
+
+function paidOf(result: LaneResult & { kind: 'answered' | 'refused' }): PaidAnswer {
+  const source = result.kind === 'answered' ? result.answer : result.error.paid;
+  if (source === undefined) throw new ProofsheetError('internal', 'A refusal came without its bill.');
+  return { usage: source.usage, modelVersion: source.modelVersion, responseId: source.responseId };
+}
+
+async function stored(
+  answer: { text?: string; image?: { bytes: Uint8Array; mimeType: string } },
+  files: Pick<Files, 'put'>,
+): Promise<StepOutcome> {
+  const file = answer.image && (await files.put(answer.image.bytes, answer.image.mimeType));
+  return { ok: true, ...(answer.text !== undefined && { text: answer.text }), ...(file && { file }) };
+}
+
+function refusalOf(error: ProofsheetError): StepOutcome {
+  return { ok: false, code: error.code, message: error.message };
+}
+
+function useful(entry: StepEntry): StepOutcome & { ok: true } {
+  if (entry.outcome.ok) return entry.outcome;
+  throw new ProofsheetError(entry.outcome.code, entry.outcome.message);
+}
+
+function textOf(outcome: StepOutcome & { ok: true }): string {
+  if (outcome.text === undefined || outcome.text.trim() === '') {
+    throw new ProofsheetError('empty_answer', 'The model returned no text.');
+  }
+  return outcome.text;
+}
+
+function fileOf(outcome: StepOutcome & { ok: true }): FileRef {
+  if (outcome.file === undefined) throw new ProofsheetError('no_image', 'The model returned no picture.');
+  return outcome.file;
+}
+
+function jsonOf<T>(outcome: StepOutcome & { ok: true }, shape: z.ZodType<T>): T {
+  const text = textOf(outcome);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new ProofsheetError('malformed_answer', 'The model returned text that is no JSON.');
+  }
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ProofsheetError(
+    'malformed_answer',
+    `The answer has the wrong shape: ${z.prettifyError(parsed.error).slice(0, 300)}`,
+  );
+}
+
+function jsonRequest(request: RequestOf, shape: z.ZodType): ModelRequest {
+  const { $schema: _, ...jsonSchema } = z.toJSONSchema(shape);
+  return { ...request, kind: 'json', jsonSchema };
+}
+
+const MAX_OUTPUT_TOKENS = 65_536;
+
+/** The same question with a remark on what went wrong; the useless answer itself is never sent back. */
+function askingAgain(request: ModelRequest, code: ErrorCode, paid: PaidAnswer): ModelRequest {
+  if (code === 'truncated_answer') {
+    const used = request.maxOutputTokens ?? paid.usage.output + paid.usage.thoughts;
+    return { ...request, maxOutputTokens: Math.min(MAX_OUTPUT_TOKENS, Math.max(4096, used * 2)) };
+  }
+  const remark =
+    request.kind === 'image'
+      ? 'Return exactly one picture. Do not answer in words and ask nothing back.'
+      : 'Give the complete answer, in exactly the form that is asked for and nothing else.';
+  return { ...request, parts: [...request.parts, { text: remark }] };
+}
