@@ -23,6 +23,8 @@ export interface Batches {
   item(batchId: string, itemId: string): Promise<Item | undefined>;
   /** In order of item id, after the id `after`. */
   items(batchId: string, page: { states?: readonly ItemState[]; after?: string; limit: number }): Promise<Item[]>;
+  /** Settled items, the latest first. */
+  recent(batchId: string, page: { limit: number }): Promise<Item[]>;
   details(batchId: string, itemIds: readonly string[]): Promise<Map<string, ItemDetail>>;
   counts(batchId: string): Promise<Counts>;
   /** Settled items of these states go back to `queued` with a new epoch, uncounted. Gives how many; safe to repeat. */

@@ -1,0 +1,36 @@
+import type { PriceTable } from '../domain/cost.ts';
+import type { RecipeRegistry } from '../engine/recipe.ts';
+import type { Limiter } from '../lib/limiter.ts';
+import type { Platform } from '../platform/ports.ts';
+
+/** Everything a use case needs: a platform, the recipes and the bounds of this process. */
+export interface App extends Platform {
+  recipes: RecipeRegistry;
+  prices: PriceTable;
+  /** One limiter per model id, shared by all items of the process. */
+  limiterFor(model: string): Limiter;
+  limits: Limits;
+  /** Aborted when the process shall end: no further call starts, those under way finish and are recorded. */
+  stop: AbortSignal;
+}
+
+export interface Limits {
+  /** Added to a call's timeout for the lease of an item, so that a slow answer is still recorded under it. */
+  leaseMarginMs: number;
+  /** A pass starts no further call after this and goes on in another message. */
+  passMs: number;
+  /** Claims of an item that ended without an end of the item; one more is `attempts_exhausted`. */
+  maxClaims: number;
+  /** Age since the first claim at which an unfinished item is given up. */
+  itemAgeMs: number;
+  /** Entries looked at per page of a listing. */
+  pageSize: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  leaseMarginMs: 30_000,
+  passMs: 420_000,
+  maxClaims: 5,
+  itemAgeMs: 24 * 3_600_000,
+  pageSize: 500,
+};

@@ -1,0 +1,84 @@
+import type { Batch, TerminalState } from '../domain/batch.ts';
+import { ProofsheetError } from '../domain/errors.ts';
+import type { App } from './app.ts';
+import { announceIfComplete } from './completion.ts';
+
+/** Asks a batch to end: calls under way finish and are recorded, everything else becomes `cancelled`. */
+export async function cancelBatch(app: App, batchId: string): Promise<Batch> {
+  const before = await batchNamed(app, batchId);
+  if (isEnded(before)) {
+    throw new ProofsheetError(
+      'wrong_state',
+      `Batch ${before.id} is ${before.state} already; there is nothing to cancel.`,
+    );
+  }
+  const batch = await app.batches.change(before.id, (current) =>
+    isEnded(current) ? undefined : { cancelRequested: true, state: 'running', pause: undefined, sealed: true },
+  );
+  await announceOpenItems(app, batch.id);
+  await announceIfComplete(app, batch.id);
+  return batch;
+}
+
+export interface ResumeOptions {
+  /** Also items that were judged below the threshold: their work begins anew. */
+  failed: boolean;
+  /** Also items that ended as error: their recorded answers are kept where they are of use. */
+  errors: boolean;
+}
+
+/** Goes on with what is unfinished, after an interruption, a pause or a cancel. Gives how many settled items are taken again. */
+export async function resumeBatch(
+  app: App,
+  batchId: string,
+  options: ResumeOptions,
+): Promise<{ batch: Batch; reopened: number }> {
+  const before = await batchNamed(app, batchId);
+  const again: TerminalState[] = ['cancelled'];
+  if (options.failed) again.push('failed');
+  if (options.errors) again.push('error');
+  // Open before the items change, so that no finaliser of the earlier revision can close over them.
+  await app.batches.change(before.id, (current) => ({
+    state: 'running',
+    cancelRequested: false,
+    pause: undefined,
+    finalizer: undefined,
+    revision: isEnded(current) ? current.revision + 1 : current.revision,
+  }));
+  const reopened = await app.batches.reopen(before.id, again);
+  const batch = await batchNamed(app, before.id);
+  if (!batch.sealed) await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
+  await announceOpenItems(app, batch.id);
+  await announceIfComplete(app, batch.id);
+  return { batch, reopened };
+}
+
+/** The batch of this id, or the newest without one. */
+export async function batchNamed(app: Pick<App, 'batches'>, batchId: string | undefined): Promise<Batch> {
+  const batch = batchId === undefined ? (await app.batches.list({ limit: 1 }))[0] : await app.batches.get(batchId);
+  if (batch !== undefined) return batch;
+  const what =
+    batchId === undefined
+      ? 'There is no batch yet; start one with `proofsheet run`.'
+      : `There is no batch ${batchId}; see \`proofsheet list\`.`;
+  throw new ProofsheetError('not_found', what);
+}
+
+/** Publishes a message for every item that is not settled. One too many does no harm. */
+export async function announceOpenItems(
+  app: Pick<App, 'batches' | 'queue' | 'limits'>,
+  batchId: string,
+): Promise<void> {
+  let after: string | undefined;
+  while (true) {
+    const page = { states: ['queued', 'running', 'parked'] as const, limit: app.limits.pageSize };
+    const items = await app.batches.items(batchId, after === undefined ? page : { ...page, after });
+    await app.queue.publish(items.map((item) => ({ kind: 'process', batchId, itemId: item.id })));
+    after = items.at(-1)?.id;
+    if (items.length < app.limits.pageSize) return;
+  }
+}
+
+function isEnded(batch: Batch): boolean {
+  return batch.state === 'finished' || batch.state === 'cancelled';
+}

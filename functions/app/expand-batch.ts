@@ -1,0 +1,134 @@
+import pLimit from 'p-limit';
+import type { Batch } from '../domain/batch.ts';
+import { asProofsheetError } from '../domain/errors.ts';
+import { belongsTo, type InputRoot, inputRoot, listsRecursively } from '../domain/input-root.ts';
+import type { Disposal, Message } from '../domain/message.ts';
+import { ACK } from '../domain/message.ts';
+import { safeName } from '../domain/safe-name.ts';
+import { considerFile, considerKind } from '../domain/selection.ts';
+import { hashOf, sha256 } from '../lib/hash.ts';
+import { sniff } from '../media/inspect.ts';
+import type { FileEntry, NewItem } from '../platform/ports.ts';
+import type { App } from './app.ts';
+import { announceIfComplete } from './completion.ts';
+import { recipeNamed } from './start-batch.ts';
+
+type Expand = Message & { kind: 'expand' };
+
+type PlannedBatch = Pick<Batch, 'recipe' | 'selection' | 'recipeFingerprint'>;
+
+/** Whole files in memory at a time while planning. */
+const READS_AT_ONCE = 8;
+
+/** What a listed file is to a batch. */
+export type Considered = { kind: 'item'; item: NewItem } | { kind: 'ignored'; reason: string };
+
+/** Adds one page of the inputs as items and publishes their messages, then goes on in another message; seals the batch after the last page. */
+export async function expandBatch(app: App, message: Expand): Promise<Disposal> {
+  const batch = await app.batches.get(message.batchId);
+  if (batch === undefined || batch.state !== 'running' || batch.sealed) return ACK;
+  const cursor = message.cursor ?? { input: 0, after: '' };
+  const input = batch.inputs[cursor.input];
+  if (input === undefined) return await seal(app, batch);
+  const root = await resolveInput(app, input);
+  const entries = await app.files.list(root.root, {
+    recursive: listsRecursively(root, batch.selection.recursive),
+    limit: app.limits.pageSize,
+    ...(cursor.after !== '' && { after: cursor.after }),
+  });
+  const considered = await considerEntries(app, batch, root, entries);
+  await addPage(app, batch, considered);
+  const last = entries.at(-1);
+  const done = entries.length < app.limits.pageSize || last === undefined;
+  const next = done ? { input: cursor.input + 1, after: '' } : { input: cursor.input, after: last.uri };
+  await app.queue.publish([{ kind: 'expand', batchId: batch.id, cursor: next }]);
+  return ACK;
+}
+
+/** An input as a place to list: itself, or the fixed part of a glob and the pattern below it. Fails with `file_missing`. */
+export async function resolveInput(app: Pick<App, 'files'>, input: string): Promise<InputRoot> {
+  try {
+    await app.files.list(input, { recursive: false, limit: 1 });
+    return { root: input };
+  } catch (thrown) {
+    const root = inputRoot(input);
+    if (root.pattern === undefined) throw thrown;
+    await app.files.list(root.root, { recursive: false, limit: 1 });
+    return root;
+  }
+}
+
+/** Looks at listed files, a few at a time: their names, their sizes, then their bytes. */
+export async function considerEntries(
+  app: Pick<App, 'files' | 'recipes'>,
+  batch: PlannedBatch,
+  root: InputRoot,
+  entries: readonly FileEntry[],
+): Promise<Considered[]> {
+  const mine = entries.filter((entry) => entry.uri === root.root || belongsTo(root, entry.path));
+  return await pLimit(READS_AT_ONCE).map(mine, (entry) => considerEntry(app, batch, root, entry));
+}
+
+async function considerEntry(
+  app: Pick<App, 'files' | 'recipes'>,
+  batch: PlannedBatch,
+  root: InputRoot,
+  entry: FileEntry,
+): Promise<Considered> {
+  const selection = batch.selection;
+  const first = considerFile(entry, selection);
+  if (first.kind === 'ignore') return { kind: 'ignored', reason: first.reason };
+  if (first.kind === 'refuse') return itemOf(batch, entry, hashOf({ unread: entry.bytes }), first);
+  try {
+    const bytes = await app.files.read(entry.uri, { maxBytes: selection.maxFileBytes });
+    const explicit = entry.uri === root.root;
+    const kind = await sniff(bytes);
+    const second = considerKind(entry.path, kind.kind, recipeNamed(app, batch.recipe).intake, explicit);
+    if (second.kind === 'ignore') return { kind: 'ignored', reason: second.reason };
+    return itemOf(batch, entry, sha256(bytes), second.kind === 'refuse' ? second : undefined);
+  } catch (thrown) {
+    const { code, message } = asProofsheetError(thrown);
+    return itemOf(batch, entry, hashOf({ unread: entry.bytes }), { code, message });
+  }
+}
+
+function itemOf(
+  batch: Pick<Batch, 'recipeFingerprint'>,
+  entry: FileEntry,
+  contentHash: string,
+  refusal: NewItem['refusal'],
+): Considered {
+  const metadata = {};
+  const item: NewItem = {
+    id: hashOf({ source: entry.uri, contentHash }).slice(0, 20),
+    name: safeName(entry.path),
+    source: entry.uri,
+    metadata,
+    contentHash,
+    workKey: hashOf({ contentHash, metadata, recipe: batch.recipeFingerprint }),
+  };
+  return {
+    kind: 'item',
+    item: refusal ? { ...item, refusal: { code: refusal.code, message: refusal.message } } : item,
+  };
+}
+
+async function addPage(app: App, batch: Batch, considered: readonly Considered[]): Promise<void> {
+  const inputs = considered.flatMap((entry) => (entry.kind === 'item' ? [entry.item] : []));
+  const items = await app.batches.addItems(batch.id, inputs);
+  const open = items.filter((item) => item.state === 'queued');
+  await app.queue.publish(open.map((item) => ({ kind: 'process', batchId: batch.id, itemId: item.id })));
+  const reasons = considered.flatMap((entry) => (entry.kind === 'ignored' ? [entry.reason] : []));
+  if (reasons.length === 0) return;
+  await app.batches.change(batch.id, ({ ignored }) => {
+    const counted = { ...ignored };
+    for (const reason of reasons) counted[reason] = (counted[reason] ?? 0) + 1;
+    return { ignored: counted };
+  });
+}
+
+async function seal(app: App, batch: Batch): Promise<Disposal> {
+  await app.batches.change(batch.id, () => ({ sealed: true }));
+  await announceIfComplete(app, batch.id);
+  return ACK;
+}

@@ -1,0 +1,60 @@
+import type { Batch, Item } from '../domain/batch.ts';
+import { type ErrorCode, ProofsheetError } from '../domain/errors.ts';
+import type { FileRef } from '../domain/model-call.ts';
+import { sha256 } from '../lib/hash.ts';
+import { sniff } from '../media/inspect.ts';
+import { normalizeImage } from '../media/normalize.ts';
+import { thumbnail } from '../media/thumbnail.ts';
+import type { App } from './app.ts';
+
+/** Longest side of the small pictures in lists, in pixels. */
+const THUMBNAIL_SIDE = 320;
+
+export interface PreparedInput {
+  input: FileRef;
+  thumbnail?: FileRef;
+}
+
+/** Reads the source, makes sure it is what was planned, and stores it as the models shall see it. */
+export async function prepareInput(
+  app: Pick<App, 'files'>,
+  batch: Pick<Batch, 'selection'>,
+  item: Pick<Item, 'source' | 'contentHash'>,
+  intake: 'image' | 'bytes',
+): Promise<PreparedInput> {
+  const bytes = await app.files.read(item.source, { maxBytes: batch.selection.maxFileBytes });
+  if (sha256(bytes) !== item.contentHash) {
+    throw new ProofsheetError(
+      'source_changed',
+      `${item.source} changed after the batch was planned; run again to take the new version.`,
+    );
+  }
+  if (intake === 'bytes') {
+    const kind = await sniff(bytes);
+    return { input: await app.files.put(bytes, kind.mimeType ?? 'text/plain') };
+  }
+  const image = await normalizeImage(bytes);
+  const input = await app.files.put(image.bytes, image.mimeType, { width: image.width, height: image.height });
+  return { input, thumbnail: await storeThumbnail(app, image.bytes) };
+}
+
+/** A small WebP of a picture, stored. */
+export async function storeThumbnail(app: Pick<App, 'files'>, picture: Uint8Array): Promise<FileRef> {
+  const small = await thumbnail(picture, { longest: THUMBNAIL_SIDE });
+  return await app.files.put(small.bytes, small.mimeType, { width: small.width, height: small.height });
+}
+
+const GATE_CODES: ReadonlySet<ErrorCode> = new Set([
+  'empty_file',
+  'file_too_large',
+  'image_too_large',
+  'not_an_image',
+  'unsupported_format',
+  'corrupt_image',
+  'unreadable_file',
+]);
+
+/** True for what is wrong with the input itself: such an item is refused at the gate (`skipped`), not a failure of the work. */
+export function isRefusedAtGate(code: ErrorCode): boolean {
+  return GATE_CODES.has(code);
+}

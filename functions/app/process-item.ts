@@ -1,0 +1,185 @@
+import type { Batch, Item } from '../domain/batch.ts';
+import { isTerminal } from '../domain/batch.ts';
+import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
+import type { StepEntry } from '../domain/journal.ts';
+import { ACK, type Disposal, type Message } from '../domain/message.ts';
+import { directLane } from '../engine/lane.ts';
+import { type PassResult, runPass } from '../engine/pass.ts';
+import type { Recipe } from '../engine/recipe.ts';
+import type { Claim } from '../platform/ports.ts';
+import type { App } from './app.ts';
+import { announceIfComplete } from './completion.ts';
+import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
+import { type Ending, settleItem } from './settle-item.ts';
+import { recipeNamed } from './start-batch.ts';
+
+/** How long a copy waits before it looks again whether its twin is done. */
+const TWIN_WAIT_MS = 1_000;
+
+/** One pass over one item: claim, replay what is recorded, make the next calls, settle or give back. */
+export async function processItem(app: App, message: Message & { kind: 'process' }): Promise<Disposal> {
+  const batch = await app.batches.get(message.batchId);
+  if (batch === undefined || batch.state === 'paused') return ACK;
+  const claimed = await app.journal.claim(batch.id, message.itemId, leaseMs(app, batch));
+  if (claimed.kind === 'busy') return { kind: 'retry' };
+  if (claimed.kind === 'settled') {
+    await announceIfComplete(app, batch.id);
+    return ACK;
+  }
+  return await workOn(app, batch, claimed.claim);
+}
+
+async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
+  const ending = endingBeforeWork(app, batch, claim.item);
+  if (ending !== undefined) return await end(app, batch, claim, ending, [], undefined);
+  const recorded = await recordedSteps(app, batch, claim);
+  if (recorded === 'twin-in-work') {
+    await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
+    return { kind: 'retry', afterMs: TWIN_WAIT_MS };
+  }
+  const recipe = recipeNamed(app, batch.recipe);
+  let prepared: PreparedInput;
+  try {
+    prepared = await prepareInput(app, batch, claim.item, recipe.intake);
+  } catch (thrown) {
+    const error = asProofsheetError(thrown);
+    if (error.scope === 'batch' || error.disposition !== 'permanent') throw error;
+    return await end(
+      app,
+      batch,
+      claim,
+      { state: isRefusedAtGate(error.code) ? 'skipped' : 'error', error },
+      recorded,
+      undefined,
+    );
+  }
+  const result = await pass(app, batch, claim, recipe, prepared, recorded);
+  return await conclude(app, batch, claim, prepared, result);
+}
+
+function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefined {
+  if (batch.cancelRequested)
+    return { state: 'cancelled', message: 'The batch was cancelled before this item was done.' };
+  if (item.claims > app.limits.maxClaims) {
+    const message = `The item was begun ${item.claims - 1} times without an end; the process died or was stopped each time.`;
+    return { state: 'error', error: new ProofsheetError('attempts_exhausted', message) };
+  }
+  const age = app.clock.now() - (item.firstClaimedAt ?? app.clock.now());
+  if (age > app.limits.itemAgeMs) {
+    const message = `The item was in work for more than ${Math.round(app.limits.itemAgeMs / 3_600_000)} hours without an end.`;
+    return { state: 'error', error: new ProofsheetError('time_limit', message) };
+  }
+  return undefined;
+}
+
+/** The item's own steps; for the first pass of a copy those of its twin, taken over without a call. */
+async function recordedSteps(app: App, batch: Batch, claim: Claim): Promise<StepEntry[] | 'twin-in-work'> {
+  const own = await app.journal.steps(claim.item);
+  if (own.length > 0 || claim.item.twin === undefined) return own;
+  const twin = await app.batches.item(batch.id, claim.item.twin);
+  if (twin === undefined) return own;
+  if (!isTerminal(twin.state)) return 'twin-in-work';
+  const steps = (await app.journal.steps(twin)).map((step) => ({ ...step, costNano: 0, adopted: true }));
+  if (steps.length > 0) await app.journal.append(claim, steps, { leaseMs: leaseMs(app, batch) });
+  return steps;
+}
+
+async function pass(
+  app: App,
+  batch: Batch,
+  claim: Claim,
+  recipe: Recipe,
+  prepared: PreparedInput,
+  recorded: StepEntry[],
+): Promise<PassResult> {
+  const { maxRetries, timeoutMs, lane } = batch.run;
+  const ended = new AbortController();
+  const deadline = new AbortController();
+  app.clock.sleep(app.limits.passMs, ended.signal).then(
+    () => deadline.abort(),
+    () => undefined,
+  );
+  try {
+    return await runPass({
+      recipe,
+      settings: batch.recipeSettings,
+      item: { name: claim.item.name, metadata: claim.item.metadata },
+      input: prepared.input,
+      recorded,
+      lane: directLane({ ...app, name: lane, maxTries: maxRetries, timeoutMs }),
+      record: (steps) => app.journal.append(claim, steps, renewal(app, batch, steps)),
+      files: app.files,
+      prices: app.prices,
+      clock: app.clock,
+      stop: AbortSignal.any([app.stop, deadline.signal]),
+    });
+  } finally {
+    ended.abort();
+  }
+}
+
+function renewal(app: App, batch: Batch, steps: readonly StepEntry[]): Parameters<App['journal']['append']>[2] {
+  const last = steps.at(-1);
+  if (last === undefined) return { leaseMs: leaseMs(app, batch) };
+  return { leaseMs: leaseMs(app, batch), progress: { attempt: last.attempt, step: last.key, since: app.clock.now() } };
+}
+
+async function conclude(
+  app: App,
+  batch: Batch,
+  claim: Claim,
+  prepared: PreparedInput,
+  result: PassResult,
+): Promise<Disposal> {
+  const { steps } = result;
+  if (result.kind === 'done') {
+    return await end(app, batch, claim, { state: result.outcome.state, outcome: result.outcome }, steps, prepared);
+  }
+  if (result.kind === 'failed') return await fail(app, batch, claim, prepared, result);
+  if (result.kind === 'parked') {
+    throw new ProofsheetError('internal', 'A call was parked although the batch has no wave to send it with.');
+  }
+  await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
+  await app.queue.publish([{ kind: 'process', batchId: batch.id, itemId: claim.item.id }]);
+  return ACK;
+}
+
+async function fail(
+  app: App,
+  batch: Batch,
+  claim: Claim,
+  prepared: PreparedInput,
+  result: PassResult & { kind: 'failed' },
+): Promise<Disposal> {
+  const { error, steps } = result;
+  if (error.disposition === 'conflict') throw error;
+  if (error.scope === 'item') return await end(app, batch, claim, { state: 'error', error }, steps, prepared);
+  await app.batches.change(batch.id, (current) =>
+    current.state === 'running' ? { state: 'paused', pause: pauseFor(app, error) } : undefined,
+  );
+  await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
+  return ACK;
+}
+
+function pauseFor(app: App, error: ProofsheetError): Batch['pause'] {
+  const pause = { code: error.code, message: error.message };
+  return error.retryAfterMs === undefined ? pause : { ...pause, until: app.clock.now() + error.retryAfterMs };
+}
+
+async function end(
+  app: App,
+  batch: Batch,
+  claim: Claim,
+  ending: Ending,
+  steps: StepEntry[],
+  prepared: PreparedInput | undefined,
+): Promise<Disposal> {
+  await settleItem(app, batch, claim, ending, steps, prepared);
+  await announceIfComplete(app, batch.id);
+  return ACK;
+}
+
+/** A lease outlives the longest call, so that its answer can still be recorded. */
+function leaseMs(app: App, batch: Batch): number {
+  return Math.max(600_000, batch.run.timeoutMs) + app.limits.leaseMarginMs;
+}

@@ -1,0 +1,110 @@
+import type { Batch, ItemSummary, TerminalState } from '../domain/batch.ts';
+import type { ProofsheetError } from '../domain/errors.ts';
+import { type StepEntry, totalsOf } from '../domain/journal.ts';
+import type { FileRef } from '../domain/model-call.ts';
+import type { ItemDetail, Outcome, StepSummary } from '../domain/outcome.ts';
+import type { Claim } from '../platform/ports.ts';
+import { writeItemOutputs } from '../report/outputs.ts';
+import type { App } from './app.ts';
+import { type PreparedInput, storeThumbnail } from './prepare-input.ts';
+
+/** How an item ends. */
+export type Ending =
+  | { state: 'passed' | 'failed'; outcome: Outcome }
+  | { state: 'error' | 'skipped'; error: ProofsheetError }
+  | { state: 'cancelled'; message: string };
+
+/** Writes the item's results, then settles it: a settled item's files are there. Both may be repeated after a crash in between. */
+export async function settleItem(
+  app: App,
+  batch: Batch,
+  claim: Claim,
+  ending: Ending,
+  steps: readonly StepEntry[],
+  prepared: PreparedInput | undefined,
+): Promise<void> {
+  const detail = await detailOf(app, ending, steps, prepared);
+  const summary = summaryOf(ending, steps, detail);
+  const settlement = { state: ending.state satisfies TerminalState, summary, detail };
+  await writeItemOutputs(app.files, batch, claim.item, settlement);
+  await app.journal.settle(claim, settlement);
+  app.log.info(
+    { batchId: batch.id, itemId: claim.item.id, state: ending.state, code: summary.code, score: summary.score },
+    'item settled',
+  );
+}
+
+async function detailOf(
+  app: App,
+  ending: Ending,
+  steps: readonly StepEntry[],
+  prepared: PreparedInput | undefined,
+): Promise<ItemDetail> {
+  const outcome = 'outcome' in ending ? ending.outcome : undefined;
+  const candidateThumbnails: Record<string, FileRef> = {};
+  for (const attempt of outcome?.attempts ?? []) {
+    if (attempt.candidate === undefined) continue;
+    const picture = await app.files.open(attempt.candidate);
+    candidateThumbnails[attempt.n] = await storeThumbnail(app, picture);
+  }
+  return {
+    steps: steps.map(summaryOfStep),
+    candidateThumbnails,
+    ...(outcome && { outcome }),
+    ...(prepared && { reference: prepared.input }),
+    ...(prepared?.thumbnail && { referenceThumbnail: prepared.thumbnail }),
+  };
+}
+
+function summaryOfStep(step: StepEntry): StepSummary {
+  const { usage } = step.paid;
+  return {
+    key: step.key,
+    attempt: step.attempt,
+    model: step.request.model,
+    modelVersion: step.paid.modelVersion,
+    lane: step.lane,
+    tokensIn: usage.input,
+    tokensOut: usage.output + usage.outputImage + usage.thoughts,
+    tookMs: step.tookMs,
+    tries: step.tries,
+    costNano: step.costNano,
+    ...(!step.outcome.ok && { code: step.outcome.code }),
+  };
+}
+
+function summaryOf(ending: Ending, steps: readonly StepEntry[], detail: ItemDetail): ItemSummary {
+  const { calls, costNano, unpricedCalls } = totalsOf(steps);
+  const outcome = detail.outcome;
+  const best = outcome?.best === undefined ? undefined : detail.candidateThumbnails[outcome.best];
+  const thumbnail = best ?? detail.referenceThumbnail;
+  const code = codeOf(ending);
+  return {
+    score: outcome?.score ?? null,
+    attempts: outcome?.attempts.length ?? Math.max(0, ...steps.map((step) => step.attempt)),
+    message: messageOf(ending).slice(0, 600),
+    calls,
+    costNano,
+    unpricedCalls,
+    seconds: steps.reduce((sum, step) => sum + step.tookMs, 0) / 1000,
+    result: resultLine(outcome),
+    ...(code && { code }),
+    ...(thumbnail && { thumbnail }),
+  };
+}
+
+function codeOf(ending: Ending): ItemSummary['code'] {
+  return 'error' in ending ? ending.error.code : undefined;
+}
+
+function messageOf(ending: Ending): string {
+  if ('outcome' in ending) return ending.outcome.message;
+  return 'error' in ending ? ending.error.message : ending.message;
+}
+
+function resultLine(outcome: Outcome | undefined): string {
+  const result = outcome?.result;
+  if (!result || result.kind === 'image') return '';
+  const text = result.kind === 'text' ? result.text : JSON.stringify(result.value);
+  return text.replace(/\s+/g, ' ').slice(0, 300);
+}

@@ -1,0 +1,33 @@
+import type { Batch } from '../domain/batch.ts';
+import type { Deliveries } from '../platform/ports.ts';
+import type { App } from './app.ts';
+import { batchNamed } from './control-batch.ts';
+import { dispatch } from './dispatch.ts';
+
+/** How often the batch is looked at while it is worked off. */
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Works a batch off in this process until it is finished, cancelled or paused, or `app.stop` aborts; then waits for the calls
+ * under way. Several processes may do this for the same batch at once.
+ */
+export async function workOff(app: App, deliveries: Deliveries, batchId: string, concurrency: number): Promise<Batch> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, app.stop]);
+  const consuming = deliveries.consume({ batchId, concurrency, signal, handle: (message) => dispatch(app, message) });
+  try {
+    await Promise.race([consuming, untilEnded(app, batchId, signal)]);
+  } finally {
+    over.abort();
+    await consuming;
+  }
+  return await batchNamed(app, batchId);
+}
+
+async function untilEnded(app: App, batchId: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const batch = await app.batches.get(batchId);
+    if (batch?.state !== 'running') return;
+    await app.clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+  }
+}

@@ -1,0 +1,23 @@
+import picomatch from 'picomatch';
+
+/** Where an input is listed: the file or folder itself, or the fixed part of a glob with the rest as pattern. */
+export interface InputRoot {
+  root: string;
+  /** Matched against the whole path below `root`. */
+  pattern?: string;
+}
+
+export function inputRoot(input: string): InputRoot {
+  const { isGlob, base, glob } = picomatch.scan(input);
+  return isGlob ? { root: base === '' ? '.' : base, pattern: glob } : { root: input };
+}
+
+/** True when a path below the root belongs to the input. */
+export function belongsTo(input: InputRoot, path: string): boolean {
+  return input.pattern === undefined || picomatch.isMatch(path, input.pattern, { dot: false });
+}
+
+/** A glob goes into subfolders when it names them; everything else as the selection says. */
+export function listsRecursively(input: InputRoot, recursive: boolean): boolean {
+  return input.pattern === undefined ? recursive : input.pattern.includes('/');
+}

@@ -1,0 +1,156 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseEnv } from 'node:util';
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+import { type PriceTable, priceTableSchema } from './domain/cost.ts';
+import { ProofsheetError } from './domain/errors.ts';
+
+/** What `proofsheet.yaml` may say. Every word has a flag or an environment variable of the same meaning. */
+const fileSchema = z.strictObject({
+  home: z.string().optional(),
+  outputDir: z.string().optional(),
+  textModel: z.string().optional(),
+  imageModel: z.string().optional(),
+  judgeModel: z.string().optional(),
+  judge: z.enum(['rubric', 'gecko_text2image_v1']).optional(),
+  threshold: z.number().min(0).max(1).optional(),
+  maxAttempts: z.number().int().min(1).max(10).optional(),
+  maxConcurrent: z.number().int().min(1).max(1000).optional(),
+  maxRetries: z.number().int().min(1).max(20).optional(),
+  /** Seconds. */
+  timeout: z.number().min(1).max(600).optional(),
+  /** Prices that replace or add to the built-in ones. */
+  prices: priceTableSchema.optional(),
+});
+type FileSettings = z.infer<typeof fileSchema>;
+
+/** How Gemini is reached; undefined when nothing is configured. */
+export type GeminiAuth =
+  | { kind: 'key'; apiKey: string }
+  | { kind: 'vertex'; project: string; location: string; apiKey?: string };
+
+export interface Settings {
+  readonly home: string;
+  readonly outputDir: string;
+  readonly gemini: { readonly auth?: GeminiAuth; readonly baseUrl?: string };
+  /** Members that are set, for the recipe's own schema to complete. */
+  readonly recipe: Readonly<Record<string, unknown>>;
+  readonly maxConcurrent: number;
+  readonly maxRetries: number;
+  readonly timeoutMs: number;
+  readonly prices: PriceTable;
+}
+
+export interface SettingsSources {
+  /** Flags that were given. */
+  flags: { home?: string; config?: string };
+  cwd: string;
+}
+
+/** Flag, then environment (and `.env`), then `proofsheet.yaml`, then default. */
+export function loadSettings(sources: SettingsSources): Settings {
+  const env = environment(sources.cwd);
+  const file = configFile(sources);
+  const baseUrl = usesVertex(env) ? env['GOOGLE_VERTEX_BASE_URL'] : env['GOOGLE_GEMINI_BASE_URL'];
+  const auth = geminiAuth(env);
+  return Object.freeze({
+    home: resolve(
+      sources.cwd,
+      sources.flags.home ?? env['PROOFSHEET_HOME'] ?? file.home ?? join(homedir(), '.proofsheet'),
+    ),
+    outputDir: resolve(sources.cwd, env['OUTPUT_DIR'] ?? file.outputDir ?? 'output'),
+    gemini: { ...(auth && { auth }), ...(baseUrl && { baseUrl }) },
+    recipe: recipeSettings(env, file),
+    maxConcurrent: wholeNumber(env, 'MAX_CONCURRENT_REQUESTS', 1000) ?? file.maxConcurrent ?? 5,
+    maxRetries: wholeNumber(env, 'MAX_RETRIES', 20) ?? file.maxRetries ?? 5,
+    timeoutMs: (file.timeout ?? 120) * 1000,
+    prices: mergedPrices(file),
+  });
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Real variables win over those of `.env`; empty ones count as not set. */
+function environment(cwd: string): Env {
+  const path = join(cwd, '.env');
+  const fromFile = existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {};
+  const real = Object.entries(process.env).filter(([, value]) => value !== undefined && value !== '');
+  return { ...fromFile, ...Object.fromEntries(real) };
+}
+
+function usesVertex(env: Env): boolean {
+  const flag = env['GOOGLE_GENAI_USE_ENTERPRISE'] ?? env['GOOGLE_GENAI_USE_VERTEXAI'] ?? '';
+  return /^(1|true)$/i.test(flag);
+}
+
+function geminiAuth(env: Env): GeminiAuth | undefined {
+  const apiKey = env['GOOGLE_API_KEY'] ?? env['GEMINI_API_KEY'];
+  if (!usesVertex(env)) return apiKey === undefined ? undefined : { kind: 'key', apiKey };
+  const project = env['GOOGLE_CLOUD_PROJECT'] ?? '';
+  const location = env['GOOGLE_CLOUD_LOCATION'] ?? 'global';
+  if (project === '' && apiKey === undefined) {
+    throw new ProofsheetError(
+      'usage',
+      'Vertex AI is switched on but GOOGLE_CLOUD_PROJECT is not set; set it to your project id.',
+    );
+  }
+  return { kind: 'vertex', project, location, ...(project === '' && apiKey !== undefined && { apiKey }) };
+}
+
+function recipeSettings(env: Env, file: FileSettings): Record<string, unknown> {
+  const all = {
+    textModel: env['TEXT_MODEL'] ?? file.textModel,
+    imageModel: env['IMAGE_MODEL'] ?? file.imageModel,
+    judgeModel: env['JUDGE_MODEL'] ?? file.judgeModel,
+    judge: env['JUDGE'] ?? file.judge,
+    threshold: file.threshold,
+    maxAttempts: file.maxAttempts,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function wholeNumber(env: Env, name: string, max: number): number | undefined {
+  const text = env[name];
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  throw new ProofsheetError('usage', `${name} is "${text}"; set it to a whole number from 1 to ${max}.`);
+}
+
+function configFile(sources: SettingsSources): FileSettings {
+  const named = sources.flags.config;
+  const path = resolve(sources.cwd, named ?? 'proofsheet.yaml');
+  if (named === undefined && !existsSync(path)) return {};
+  const parsed = fileSchema.safeParse(readYaml(path) ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new ProofsheetError('usage', `${path}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}; correct it.`);
+}
+
+function readYaml(path: string): unknown {
+  try {
+    return parseYaml(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (error instanceof YAMLParseError) {
+      const at = error.linePos?.[0];
+      throw new ProofsheetError(
+        'usage',
+        `${path}, line ${at?.line ?? '?'}, column ${at?.col ?? '?'}: no valid YAML; correct it.`,
+      );
+    }
+    throw new ProofsheetError(
+      'usage',
+      `The settings file ${path} cannot be read; check the path and its permissions.`,
+      { cause: error },
+    );
+  }
+}
+
+function mergedPrices(file: FileSettings): PriceTable {
+  const builtIn = priceTableSchema.parse(readYaml(fileURLToPath(new URL('./prices.yaml', import.meta.url))));
+  if (file.prices === undefined) return builtIn;
+  return { asOf: file.prices.asOf, models: { ...builtIn.models, ...file.prices.models } };
+}
