@@ -1,0 +1,122 @@
+import picomatch from 'picomatch';
+import type { Selection } from './batch.ts';
+import { type ErrorCode, ProofsheetError, remedyFor } from './errors.ts';
+
+/** Left aside without a word to the user but a count by `reason`. */
+type Ignored = { kind: 'ignore'; reason: string };
+/** Becomes an item that ends at once, with a reason the user can act on. */
+type Refused = { kind: 'refuse'; code: ErrorCode; message: string };
+
+/** What a listing knows of a file: path below the listed root, with `/`. */
+export interface ListedFile {
+  path: string;
+  bytes: number;
+  problem?: ErrorCode;
+}
+
+/** Files that are by-products of systems and transfers, in any folder; the first match names the reason. */
+const BY_PRODUCTS: readonly [RegExp, string][] = [
+  [/\/$|_\$folder\$$/, 'folder placeholder'],
+  [/(^|\/)(gsutil|gcloud)\/tmp\/parallel_composite_uploads\//, 'part of an upload'],
+  [/(^|\/)(__MACOSX\/|(thumbs\.db|ehthumbs\.db|desktop\.ini)$)/i, 'system file'],
+  [/\.(part|partial|filepart|tmp|temp|crdownload|download)$/i, 'unfinished transfer'],
+  [/(^|\/)~\$[^/]*$/, 'lock file'],
+  [/(^|\/)\.(?!\.?\/)[^/]/, 'hidden file'],
+];
+
+/** Endings by which a user calls a file a picture. */
+const IMAGE_NAME =
+  /\.(jpe?g|jpe|jfif|png|apng|webp|gif|avif|tiff?|bmp|hei[cf]|svgz?|jxl|jp2|j2k|ico|psd|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
+
+/**
+ * Decides about a listed file before it is read. A file that the user named himself (`explicit`) is never ignored: name
+ * filters are for listings. Errors: `usage` for a pattern that cannot be understood.
+ */
+export function considerFile(
+  entry: ListedFile,
+  selection: Selection,
+  explicit = false,
+): Ignored | Refused | { kind: 'read' } {
+  if (!explicit) {
+    const byProduct = BY_PRODUCTS.find(([shape]) => shape.test(entry.path));
+    if (byProduct !== undefined) return { kind: 'ignore', reason: byProduct[1] };
+    if (!isWanted(entry.path, selection.patterns)) return { kind: 'ignore', reason: 'not matched by the pattern' };
+  }
+  if (entry.problem !== undefined) return refuse(entry.problem, `${entry.path}: ${remedyFor(entry.problem)}`);
+  if (entry.bytes === 0) return refuse('empty_file', `${entry.path} has no bytes; upload it again.`);
+  if (entry.bytes > selection.maxFileBytes) {
+    return refuse(
+      'file_too_large',
+      `${entry.path} has ${grouped(entry.bytes)} bytes, above the limit of ${grouped(selection.maxFileBytes)}; raise --max-file-size or shrink it.`,
+    );
+  }
+  return { kind: 'read' };
+}
+
+/**
+ * Decides by the content, once the file is read. For pictures: content that is a picture is taken whatever its name; a file
+ * that was named by the user, or is called a picture, is refused aloud; the rest of a folder is left aside.
+ * For bytes: pictures, text and PDF, and whatever the user named.
+ */
+export function considerKind(
+  path: string,
+  kind: 'image' | 'text' | 'pdf' | 'other',
+  wanted: 'image' | 'bytes',
+  explicit: boolean,
+): Ignored | Refused | { kind: 'take' } {
+  if (kind === 'image') return { kind: 'take' };
+  if (wanted === 'bytes') {
+    return explicit || kind !== 'other' ? { kind: 'take' } : { kind: 'ignore', reason: 'neither picture nor document' };
+  }
+  if (!explicit && !IMAGE_NAME.test(path)) return { kind: 'ignore', reason: 'not a picture' };
+  return refuse('not_an_image', `${path} is ${KIND_NAMES[kind]}, not a picture; replace it by a JPEG, PNG or WebP.`);
+}
+
+const KIND_NAMES = { text: 'a text', pdf: 'a PDF document', other: 'of another kind' } as const;
+
+function refuse(code: ErrorCode, message: string): Refused {
+  return { kind: 'refuse', code, message };
+}
+
+/** 20,000,000 */
+function grouped(bytes: number): string {
+  return bytes.toLocaleString('en-US');
+}
+
+/** Matchers by the selection's own list, as a listing asks a million times with the same one. */
+const matchers = new WeakMap<readonly string[], (path: string) => boolean>();
+
+function isWanted(path: string, patterns: readonly string[]): boolean {
+  const matcher = matchers.get(patterns) ?? compile(patterns);
+  matchers.set(patterns, matcher);
+  return matcher(path);
+}
+
+/** Wanted is what some plain pattern matches (all, if there is none) and no pattern with a leading `!` does. */
+function compile(patterns: readonly string[]): (path: string) => boolean {
+  const negated = patterns.filter(isNegated).map((pattern) => matcherOf(pattern.slice(1)));
+  const plain = patterns.filter((pattern) => !isNegated(pattern)).map(matcherOf);
+  return (path) =>
+    (plain.length === 0 || plain.some((matches) => matches(path))) && !negated.some((matches) => matches(path));
+}
+
+/** `!(a|b).jpg` is a pattern of its own, not a negation. */
+function isNegated(pattern: string): boolean {
+  return pattern.startsWith('!') && !pattern.startsWith('!(');
+}
+
+/**
+ * Without a slash a pattern is about the file name in any folder, with one about the whole path. Case does not matter:
+ * cameras write `.JPG`. A name with brackets of its own (`mug (1).jpg`) also matches itself.
+ */
+function matcherOf(pattern: string): (path: string) => boolean {
+  const own = pattern.replace(/^\.?\//, '');
+  const anywhere = !own.includes('/');
+  const subject = (path: string) => (anywhere ? path.slice(path.lastIndexOf('/') + 1) : path);
+  try {
+    const matches = picomatch(own, { nocase: true, dot: true, nonegate: true, windows: false });
+    return (path) => subject(path) === own || matches(subject(path));
+  } catch (cause) {
+    throw new ProofsheetError('usage', `The pattern "${pattern}" cannot be understood; write e.g. "*.jpg".`, { cause });
+  }
+}
