@@ -1,0 +1,149 @@
+import { constants } from 'node:fs';
+import { copyFile, open, rm, stat, utimes } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
+import { ProofsheetError } from '../../domain/errors.ts';
+import type { FileRef } from '../../domain/model-call.ts';
+import { sha256 } from '../../lib/hash.ts';
+import type { Files } from '../ports.ts';
+import { atomicFiles, syncFolder, writeNew } from './atomic-file.ts';
+import { readError, systemCode, writeError } from './disk-errors.ts';
+import { diskListing } from './disk-listing.ts';
+
+/** Endings of stored objects, for people who look into the folder. */
+const ENDINGS: Readonly<Record<string, string>> = {
+  'image/jpeg': 'jpg',
+  'image/png': 'png',
+  'image/webp': 'webp',
+  'image/gif': 'gif',
+  'image/heic': 'heic',
+  'image/heif': 'heif',
+  'image/avif': 'avif',
+  'application/pdf': 'pdf',
+  'application/json': 'json',
+  'text/plain': 'txt',
+};
+
+/**
+ * Files of this machine. Objects are kept below `home` under the hash of their bytes and are on the disk before `put`
+ * resolves, because the journal refers to them; so is what `create` makes. Results of `write` are never half, but the
+ * newest may be missing after a power cut, and copies may have to be made again.
+ */
+export function diskFiles({ home }: { home: string }): Files {
+  const files = atomicFiles();
+  const objects = resolve(home, 'objects');
+  return {
+    list: diskList(),
+    read: async (uri, { maxBytes }) => readBounded(localPath(uri), maxBytes),
+    async write(uri, content) {
+      await files.replace(localPath(uri), (temporary) => writeNew(temporary, content));
+    },
+    async create(uri, content) {
+      const path = localPath(uri);
+      const created = await files.createOnce(path, (temporary) => writeNew(temporary, content));
+      await syncFolder(dirname(path));
+      return created;
+    },
+    async put(bytes, mimeType, size) {
+      const file: FileRef = { sha256: sha256(bytes), mimeType, bytes: bytes.byteLength, ...size };
+      const path = objectPath(objects, file);
+      if ((await sizeOf(path)) === file.bytes) return file;
+      // Two writers of one object write the same bytes, so it does not matter whose stay.
+      await files.replace(path, (temporary) => writeNew(temporary, bytes));
+      await syncFolder(dirname(path));
+      return file;
+    },
+    open: async (file) => readObject(objects, file),
+    async copy(file, uri) {
+      const [from, to] = [objectPath(objects, file), localPath(uri)];
+      const source = await stat(from).catch((error: unknown) => {
+        throw missingObject(from, error);
+      });
+      // A copy carries the time of its object, so one that is there already is known by size and time.
+      const target = await stat(to).catch(() => undefined);
+      if (target?.size === source.size && Math.abs(target.mtimeMs - source.mtimeMs) < 2) return;
+      await files.replace(to, async (temporary) => {
+        await copyFile(from, temporary, constants.COPYFILE_FICLONE);
+        await utimes(temporary, source.atime, source.mtime);
+      });
+    },
+    async remove(uri) {
+      const path = localPath(uri);
+      await rm(path, { force: true }).catch((error: unknown) => {
+        if (systemCode(error) !== 'ENOTDIR') throw writeError(error, path);
+      });
+    },
+    join: (base, ...names) => joinBelow(base, names),
+  };
+}
+
+function diskList(): Files['list'] {
+  const list = diskListing();
+  return async (root, page) => list(localPath(root), page);
+}
+
+function localPath(uri: string): string {
+  if (!uri.startsWith('gs://')) return resolve(uri);
+  throw new ProofsheetError('usage', `${uri} is in a bucket, which is out of reach here; give a path of this machine.`);
+}
+
+function objectPath(objects: string, file: FileRef): string {
+  return resolve(objects, file.sha256.slice(0, 2), `${file.sha256}.${ENDINGS[file.mimeType] ?? 'bin'}`);
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return await stat(path).then(
+    (found) => found.size,
+    () => undefined,
+  );
+}
+
+async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    // Without waiting: a pipe or device in the place of a file must not stop the process.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new ProofsheetError('unreadable_file', `${path} is not a regular file.`);
+      if (stats.size > maxBytes) throw tooLarge(path, stats.size, maxBytes);
+      const bytes = await handle.readFile();
+      if (bytes.byteLength > maxBytes) throw tooLarge(path, bytes.byteLength, maxBytes);
+      return bytes;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw readError(error, path);
+  }
+}
+
+function tooLarge(path: string, bytes: number, maxBytes: number): ProofsheetError {
+  return new ProofsheetError(
+    'file_too_large',
+    `${path} has ${bytes} bytes, ${maxBytes} are allowed; raise --max-file-size or shrink it.`,
+  );
+}
+
+async function readObject(objects: string, file: FileRef): Promise<Uint8Array> {
+  const path = objectPath(objects, file);
+  const bytes = await readBounded(path, file.bytes).catch((error: unknown) => {
+    throw missingObject(path, error);
+  });
+  if (bytes.byteLength !== file.bytes) throw missingObject(path, undefined);
+  return bytes;
+}
+
+function missingObject(path: string, cause: unknown): ProofsheetError {
+  return new ProofsheetError(
+    'storage',
+    `The stored object ${path} is missing or damaged; restore the state folder or run again with --force.`,
+    { cause },
+  );
+}
+
+function joinBelow(base: string, names: readonly string[]): string {
+  const root = localPath(base);
+  const path = resolve(root, ...names);
+  const isBelow = path === root || path.startsWith(root.endsWith(sep) ? root : root + sep);
+  if (isBelow && !path.includes('\0')) return path;
+  throw new ProofsheetError('usage', `The name ${JSON.stringify(names.join('/'))} leads out of ${root}; rename it.`);
+}

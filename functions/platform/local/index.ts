@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import type { Clock, Deliveries, Log, Models, Platform } from '../ports.ts';
+import { diskFiles } from './disk-files.ts';
+import { processPresence } from './process-presence.ts';
+import { type ProcessQueueOptions, processQueue } from './process-queue.ts';
+import { openDatabase } from './sqlite.ts';
+import { sqliteBatches } from './sqlite-batches.ts';
+import { sqliteJournal } from './sqlite-journal.ts';
+import { systemClock } from './system-clock.ts';
+
+export interface LocalPlatformOptions {
+  /** State folder: database, stored objects, locks of the running processes. */
+  home: string;
+  models: Models;
+  log: Log;
+  clock?: Clock;
+  onDeadLetter?: NonNullable<ProcessQueueOptions['onDeadLetter']>;
+  queue?: Pick<ProcessQueueOptions, 'minBackoffMs' | 'maxBackoffMs' | 'maxDeliveries' | 'ackDeadlineMs' | 'pollMs'>;
+}
+
+/** Everything on this machine. Several processes may share one home. `close` waits for writes under way. */
+export function localPlatform(options: LocalPlatformOptions): {
+  platform: Platform;
+  deliveries: Deliveries;
+  close(): Promise<void>;
+} {
+  const { home, models, log, clock = systemClock(), onDeadLetter, queue } = options;
+  const db = openDatabase(join(home, 'proofsheet.db'));
+  const presence = processPresence(home);
+  const messages = processQueue({ db, presence, clock, log, ...queue, ...(onDeadLetter && { onDeadLetter }) });
+  return {
+    platform: {
+      batches: sqliteBatches(db, clock),
+      journal: sqliteJournal(db, presence, clock),
+      queue: messages,
+      files: diskFiles({ home }),
+      models,
+      clock,
+      log,
+    },
+    deliveries: messages,
+    async close() {
+      await db.close();
+      presence.leave();
+    },
+  };
+}

@@ -1,0 +1,157 @@
+import { type Batch, batchSchema, type TerminalState } from '../../domain/batch.ts';
+import { ProofsheetError } from '../../domain/errors.ts';
+import type { ItemDetail } from '../../domain/outcome.ts';
+import type { Batches, Clock } from '../ports.ts';
+import type { Database, Sql } from './sqlite.ts';
+import { receiveItems } from './sqlite-intake.ts';
+import { addCounts, countsOf, findItem, type ItemRow, itemFrom, latestSettled, pageOfItems } from './sqlite-items.ts';
+
+/** Items reopened per transaction, so that a large batch does not keep other writers waiting. */
+const REOPEN_PAGE = 2000;
+
+/** Batches in SQLite. What decides between two processes is the transaction. */
+export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches {
+  return {
+    create: (batch) => db.write((sql) => insertBatch(sql, batch)),
+    get: (batchId) => db.read((sql) => findBatch(sql, batchId)),
+    list: ({ limit, commandKey }) => db.read((sql) => newestBatches(sql, limit, commandKey)),
+    change: (batchId, decide) =>
+      db.write((sql) => {
+        const batch = batchNamed(sql, batchId);
+        const update = decide(batch);
+        return update === undefined ? batch : updateBatch(sql, { ...batch, ...update });
+      }),
+    addItems: (batchId, inputs) => db.write((sql) => receiveItems(sql, batchNamed(sql, batchId), inputs, clock.now())),
+    item: (batchId, itemId) =>
+      db.read((sql) => {
+        const row = findItem(sql, batchId, itemId);
+        return row && itemFrom(row);
+      }),
+    items: (batchId, page) => db.read((sql) => pageOfItems(sql, batchId, page).map(itemFrom)),
+    recent: (batchId, page) => db.read((sql) => latestSettled(sql, batchId, page.limit).map(itemFrom)),
+    details: (batchId, itemIds) => db.read((sql) => detailsOf(sql, batchId, itemIds)),
+    counts: (batchId) => db.read((sql) => countsOf(sql, batchId)),
+    async reopen(batchId, states) {
+      let reopened = 0;
+      // By number, so that an item which is settled again meanwhile is not met a second time.
+      for (let after = 0; ; ) {
+        const page = await db.write((sql) => reopenPage(sql, batchId, states, after));
+        reopened += page.length;
+        const last = page.at(-1);
+        if (last === undefined || page.length < REOPEN_PAGE) return reopened;
+        after = last.number;
+      }
+    },
+  };
+}
+
+function insertBatch(sql: Sql, batch: Batch): boolean {
+  const inserted = sql.run(
+    'INSERT INTO batches (id, created_at, command_key, state, doc) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    batch.id,
+    batch.createdAt,
+    batch.commandKey,
+    batch.state,
+    JSON.stringify(batch),
+  );
+  return inserted > 0;
+}
+
+function findBatch(sql: Sql, batchId: string): Batch | undefined {
+  const row = sql.get<{ doc: string }>('SELECT doc FROM batches WHERE id = ?', batchId);
+  return row && batchFrom(row.doc);
+}
+
+function batchNamed(sql: Sql, batchId: string): Batch {
+  const batch = findBatch(sql, batchId);
+  if (batch !== undefined) return batch;
+  throw new ProofsheetError('not_found', `There is no batch ${batchId}; see \`proofsheet list\`.`);
+}
+
+function newestBatches(sql: Sql, limit: number, commandKey: string | undefined): Batch[] {
+  const rows =
+    commandKey === undefined
+      ? sql.all<{ doc: string }>('SELECT doc FROM batches ORDER BY created_at DESC, id DESC LIMIT ?', limit)
+      : sql.all<{ doc: string }>(
+          'SELECT doc FROM batches WHERE command_key = ? ORDER BY created_at DESC, id DESC LIMIT ?',
+          commandKey,
+          limit,
+        );
+  return rows.map((row) => batchFrom(row.doc));
+}
+
+function updateBatch(sql: Sql, batch: Batch): Batch {
+  const doc = JSON.stringify(batch);
+  sql.run(
+    'UPDATE batches SET created_at = ?, command_key = ?, state = ?, doc = ? WHERE id = ?',
+    batch.createdAt,
+    batch.commandKey,
+    batch.state,
+    doc,
+    batch.id,
+  );
+  return batchFrom(doc);
+}
+
+/** Parsed, because a batch outlives the version that wrote it; members set to undefined are gone. */
+function batchFrom(doc: string): Batch {
+  return batchSchema.parse(JSON.parse(doc));
+}
+
+function detailsOf(sql: Sql, batchId: string, itemIds: readonly string[]): Map<string, ItemDetail> {
+  const rows = sql.all<{ id: string; doc: string }>(
+    `SELECT items.id, details.doc FROM json_each(?) AS wanted
+     JOIN items ON items.batch_id = ? AND items.id = wanted.value JOIN details ON details.item = items.number`,
+    JSON.stringify(itemIds),
+    batchId,
+  );
+  return new Map(rows.map((row) => [row.id, JSON.parse(row.doc)]));
+}
+
+/**
+ * Takes a page of settled items back. State, score and attempts are uncounted; calls and cost stay, because that money
+ * is spent: the item's next end adds what its new epoch costs. Steps of earlier epochs stay in the journal.
+ */
+function reopenPage(sql: Sql, batchId: string, states: readonly TerminalState[], after: number): ItemRow[] {
+  const rows = sql.all<ItemRow>(
+    `SELECT * FROM items WHERE batch_id = ? AND state IN (SELECT value FROM json_each(?)) AND number > ?
+     ORDER BY number LIMIT ?`,
+    batchId,
+    JSON.stringify(states),
+    after,
+    REOPEN_PAGE,
+  );
+  for (const row of rows) {
+    uncount(sql, row);
+    sql.run('DELETE FROM details WHERE item = ?', row.number);
+    sql.run(
+      `UPDATE items SET state = 'queued', epoch = epoch + 1, claims = 0, first_claimed_at = NULL, settled_at = NULL,
+         summary = NULL, twin = ? WHERE number = ?`,
+      row.twin ?? (row.state === 'skipped' ? earlierTwin(sql, row) : null),
+      row.number,
+    );
+  }
+  return rows;
+}
+
+function uncount(sql: Sql, row: ItemRow): void {
+  const { summary } = itemFrom(row);
+  const scored = summary !== undefined && summary.score !== null;
+  addCounts(sql, row.batch_id, row.shard, {
+    [row.state]: -1,
+    attempts: -(summary?.attempts ?? 0),
+    ...(scored && { scored: -1, scoreSum: -(summary.score ?? 0) }),
+  });
+}
+
+/** A skipped item was no twin; taken again, it waits for an earlier item of the batch with the same work. */
+function earlierTwin(sql: Sql, row: ItemRow): string | null {
+  const first = sql.get<{ id: string }>(
+    `SELECT id FROM items WHERE work_key = ? AND batch_id = ? AND state <> 'skipped' AND twin IS NULL AND number < ?
+     ORDER BY number LIMIT 1`,
+    row.work_key,
+    row.batch_id,
+    row.number,
+  );
+  return first?.id ?? null;
+}

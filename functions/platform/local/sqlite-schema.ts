@@ -1,0 +1,84 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { ProofsheetError } from '../../domain/errors.ts';
+
+/**
+ * Step n brings a database from schema n to n + 1; a released step never changes. The number of the schema is the file's
+ * `user_version`.
+ *
+ * Items and steps refer to each other by `number` because ids are long hashes. Names are distinct without regard to case,
+ * since results land on file systems that have none. There is no table of finished work: `items_by_work` answers that
+ * from the items themselves, so it cannot disagree with them.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE batches (
+    id TEXT PRIMARY KEY, created_at INTEGER NOT NULL, command_key TEXT NOT NULL, state TEXT NOT NULL, doc TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX batches_by_time ON batches (created_at, id);
+  CREATE INDEX batches_by_command ON batches (command_key, created_at, id);
+
+  CREATE TABLE shards (
+    batch_id TEXT NOT NULL REFERENCES batches (id), shard INTEGER NOT NULL,
+    total INTEGER NOT NULL, passed INTEGER NOT NULL, failed INTEGER NOT NULL, error INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL, skipped INTEGER NOT NULL, calls INTEGER NOT NULL, cost_nano INTEGER NOT NULL,
+    unpriced_calls INTEGER NOT NULL, score_sum REAL NOT NULL, scored INTEGER NOT NULL, attempts INTEGER NOT NULL,
+    PRIMARY KEY (batch_id, shard)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE items (
+    number INTEGER PRIMARY KEY, batch_id TEXT NOT NULL REFERENCES batches (id), id TEXT NOT NULL,
+    name TEXT NOT NULL COLLATE NOCASE, source TEXT NOT NULL, metadata TEXT NOT NULL, content_hash TEXT NOT NULL,
+    work_key TEXT NOT NULL, twin TEXT, state TEXT NOT NULL, shard INTEGER NOT NULL, fence INTEGER NOT NULL, owner TEXT,
+    lease_until INTEGER, claims INTEGER NOT NULL, epoch INTEGER NOT NULL, first_claimed_at INTEGER, progress TEXT,
+    settled_at INTEGER, summary TEXT,
+    UNIQUE (batch_id, id), UNIQUE (batch_id, name)
+  ) STRICT;
+  CREATE INDEX items_by_state ON items (batch_id, state, id);
+  CREATE INDEX items_by_work ON items (work_key);
+  CREATE INDEX items_by_end ON items (batch_id, settled_at) WHERE settled_at IS NOT NULL;
+
+  CREATE TABLE steps (
+    item INTEGER NOT NULL REFERENCES items (number), epoch INTEGER NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL,
+    entry TEXT NOT NULL, PRIMARY KEY (item, epoch, key)
+  ) STRICT;
+  CREATE TABLE details (item INTEGER PRIMARY KEY REFERENCES items (number), doc TEXT NOT NULL) STRICT;
+
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, batch_id TEXT NOT NULL, body TEXT NOT NULL, due_at INTEGER NOT NULL,
+    deliveries INTEGER NOT NULL, owner TEXT, reason TEXT
+  ) STRICT;
+  CREATE INDEX messages_due ON messages (batch_id, due_at, id);
+  CREATE INDEX messages_in_hand ON messages (owner) WHERE owner IS NOT NULL;
+  CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY, batch_id TEXT NOT NULL, body TEXT NOT NULL, deliveries INTEGER NOT NULL, reason TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
+  `,
+];
+
+/** Brings the schema up to date, or refuses a database of a newer proofsheet with `storage`. */
+export function migrate(connection: DatabaseSync, path: string): void {
+  if (versionOf(connection) === MIGRATIONS.length) return;
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    // Read again under the lock: another process may have been first.
+    const version = versionOf(connection);
+    if (version > MIGRATIONS.length) throw newerSchema(path, version);
+    for (const step of MIGRATIONS.slice(version)) connection.exec(step);
+    connection.exec(`PRAGMA user_version=${MIGRATIONS.length}; COMMIT`);
+  } catch (error) {
+    if (connection.isTransaction) connection.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function versionOf(connection: DatabaseSync): number {
+  return Number(connection.prepare('PRAGMA user_version').get()?.user_version);
+}
+
+function newerSchema(path: string, version: number): ProofsheetError {
+  return new ProofsheetError(
+    'storage',
+    `The database ${path} was written by a newer proofsheet (schema ${version}, this one knows ${MIGRATIONS.length}); update proofsheet or use another --home.`,
+  );
+}
