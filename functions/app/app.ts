@@ -1,14 +1,15 @@
 import type { PriceTable } from '../domain/cost.ts';
 import type { RecipeRegistry } from '../engine/recipe.ts';
-import type { Limiter } from '../lib/limiter.ts';
+import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Platform } from '../platform/ports.ts';
+import { recipes } from '../recipes/index.ts';
 
 /** Everything a use case needs: a platform, the recipes and the bounds of this process. */
 export interface App extends Platform {
   recipes: RecipeRegistry;
   prices: PriceTable;
-  /** One limiter per model id, shared by all items of the process. */
-  limiterFor(model: string): Limiter;
+  /** One limiter per model id and bound, shared by all items of the process. */
+  limiterFor(model: string, max: number): Limiter;
   limits: Limits;
   /** Aborted when the process shall end: no further call starts, those under way finish and are recorded. */
   stop: AbortSignal;
@@ -34,3 +35,31 @@ export const DEFAULT_LIMITS: Limits = {
   itemAgeMs: 24 * 3_600_000,
   pageSize: 500,
 };
+
+/** A platform with the recipes and bounds of this process. */
+export function createApp(platform: Platform, bounds: AppBounds): App {
+  const limiters = new Map<string, Limiter>();
+  const limiterFor = (model: string, max: number): Limiter => {
+    const key = `${model} ${max}`;
+    const limiter = limiters.get(key) ?? createLimiter({ max });
+    limiters.set(key, limiter);
+    return limiter;
+  };
+  const limits = { ...DEFAULT_LIMITS, ...bounds.limits };
+  return {
+    ...platform,
+    recipes: bounds.recipes ?? recipes,
+    prices: bounds.prices,
+    limiterFor,
+    limits,
+    stop: bounds.stop,
+  };
+}
+
+export interface AppBounds {
+  prices: PriceTable;
+  stop: AbortSignal;
+  limits?: Partial<Limits>;
+  /** Other recipes than the built-in ones. */
+  recipes?: RecipeRegistry;
+}

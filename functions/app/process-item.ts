@@ -92,7 +92,7 @@ async function pass(
   prepared: PreparedInput,
   recorded: StepEntry[],
 ): Promise<PassResult> {
-  const { maxRetries, timeoutMs, lane } = batch.run;
+  const { maxRetries, timeoutMs, lane, maxConcurrent } = batch.run;
   const ended = new AbortController();
   const deadline = new AbortController();
   app.clock.sleep(app.limits.passMs, ended.signal).then(
@@ -106,7 +106,14 @@ async function pass(
       item: { name: claim.item.name, metadata: claim.item.metadata },
       input: prepared.input,
       recorded,
-      lane: directLane({ ...app, name: lane, maxTries: maxRetries, timeoutMs }),
+      lane: directLane({
+        name: lane,
+        models: app.models,
+        clock: app.clock,
+        limiterFor: (model) => app.limiterFor(model, maxConcurrent),
+        maxTries: maxRetries,
+        timeoutMs,
+      }),
       record: (steps) => app.journal.append(claim, steps, renewal(app, batch, steps)),
       files: app.files,
       prices: app.prices,

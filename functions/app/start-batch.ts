@@ -51,7 +51,8 @@ export function recipeNamed(app: Pick<App, 'recipes'>, name: string): Recipe {
   throw new ProofsheetError('usage', `There is no recipe "${name}"; use one of: ${known}.`);
 }
 
-function parseRecipeSettings(recipe: Recipe, given: Record<string, unknown>): Record<string, unknown> {
+/** Settings as the recipe's schema completes them, or a sentence that names what does not fit. */
+export function parseRecipeSettings(recipe: Recipe, given: Record<string, unknown>): Record<string, unknown> {
   const parsed = recipe.settings.safeParse(given);
   if (parsed.success) return parsed.data as Record<string, unknown>;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`);

@@ -21,7 +21,7 @@ const MAX_BACKOFF_MS = 60_000;
  * everything permanent is given up at once. `random` is in [0, 1).
  */
 export function nextTry(error: ProofsheetError, state: TryState, maxTries: number, random: number): RetryDecision {
-  if (error.disposition !== 'transient') return { kind: 'give-up' };
+  if (error.disposition !== 'transient' || error.scope === 'batch') return { kind: 'give-up' };
   if (isRateLimit(error.code)) {
     const afterMs = backoffMs({ baseMs: 2_000, n: state.rateLimits, random, retryAfterMs: error.retryAfterMs });
     return { kind: 'retry', afterMs, timeoutMs: state.timeoutMs, countsAsTry: false };

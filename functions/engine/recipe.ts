@@ -17,6 +17,8 @@ export interface Recipe<Settings = unknown> {
   readonly stepCap: number;
   /** Models that these settings use, for prices and checks. */
   models(settings: Settings): string[];
+  /** Calls of one item that passes at once, and of one that uses all its rounds, without repeated questions. */
+  callsPerItem(settings: Settings): { least: number; most: number };
   run(context: RecipeContext<Settings>): Promise<Outcome>;
 }
 

@@ -1,0 +1,27 @@
+import { ProofsheetError } from '../domain/errors.ts';
+import type { Message } from '../domain/message.ts';
+import type { App } from './app.ts';
+import { announceIfComplete } from './completion.ts';
+import { settleItem } from './settle-item.ts';
+
+/** A message that was given back too often ends its item as `error`, through the same claim as any work. */
+export async function settleDeadLetter(app: App, message: Message, reason: string): Promise<void> {
+  app.log.error({ ...message, reason }, 'message dead-lettered');
+  if (message.kind !== 'process') return;
+  const batch = await app.batches.get(message.batchId);
+  if (batch === undefined) return;
+  const claimed = await app.journal.claim(batch.id, message.itemId, app.limits.leaseMarginMs);
+  if (claimed.kind === 'claimed') {
+    const text = `The item's message was given back too often without an end (last reason: ${reason}).`;
+    const steps = await app.journal.steps(claimed.claim.item);
+    await settleItem(
+      app,
+      batch,
+      claimed.claim,
+      { state: 'error', error: new ProofsheetError('dead_lettered', text) },
+      steps,
+      undefined,
+    );
+  }
+  await announceIfComplete(app, batch.id);
+}

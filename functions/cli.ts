@@ -1,0 +1,147 @@
+#!/usr/bin/env node
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Command, CommanderError } from 'commander';
+import { createLogUpdate } from 'log-update';
+import { type App, createApp } from './app/app.ts';
+import { settleDeadLetter } from './app/settle-dead-letter.ts';
+import { cancelCommand, exportCommand, listCommand, reportCommand, showCommand } from './commands/batches.ts';
+import type { CommandContext, ExitCode, OpenApp, Terminal } from './commands/context.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { resumeCommand, watchCommand } from './commands/resume.ts';
+import { runCommand } from './commands/run.ts';
+import { asProofsheetError } from './domain/errors.ts';
+import { jsonLog } from './lib/log.ts';
+import { geminiModels } from './platform/google/gemini-models.ts';
+import { diskFiles } from './platform/local/disk-files.ts';
+import { localPlatform } from './platform/local/index.ts';
+import { modelRouter } from './platform/local/model-router.ts';
+import { SIMULATED_MODEL_IDS, simulatedModels } from './platform/local/simulated-models.ts';
+import { loadSettings, type Settings } from './settings.ts';
+
+const stop = new AbortController();
+
+const context: CommandContext = {
+  settings: (flags) => loadSettings({ flags, cwd: process.cwd() }),
+  open: (settings) => Promise.resolve(openLocal(settings)),
+  cwd: process.cwd(),
+  out: (text, options) => void process.stdout.write(options?.raw ? text : `${text}\n`),
+  note: (text) => void process.stderr.write(`${text}\n`),
+  terminal: terminal(),
+  stop: stop.signal,
+  exit: setExitCode,
+};
+
+const program = new Command('proofsheet')
+  .description(
+    'Describes, re-generates, scores and refines product images; every call, verdict and cent accounted for.',
+  )
+  .option('--home <dir>', 'where state is kept (default: $PROOFSHEET_HOME or ~/.proofsheet)')
+  .option('--config <file>', 'settings file (default: ./proofsheet.yaml)')
+  .option('--json', 'machine-readable output')
+  .showHelpAfterError('(see --help)')
+  .exitOverride();
+for (const command of [
+  runCommand,
+  listCommand,
+  showCommand,
+  watchCommand,
+  resumeCommand,
+  cancelCommand,
+  exportCommand,
+  reportCommand,
+  doctorCommand,
+]) {
+  program.addCommand(command(context).copyInheritedSettings(program));
+}
+
+stopOnSignals();
+process.stdout.on('error', () => process.exit());
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  printFailure(thrown);
+}
+
+function openLocal(settings: Settings): OpenApp {
+  mkdirSync(settings.home, { recursive: true });
+  const files = diskFiles({ home: settings.home });
+  const { auth, baseUrl } = settings.gemini;
+  const gemini = auth && geminiModels({ auth, open: files.open, ...(baseUrl !== undefined && { baseUrl }) });
+  const simulatedIds = Object.values(SIMULATED_MODEL_IDS) as string[];
+  const models = modelRouter(simulatedModels({ open: files.open }), (model) => simulatedIds.includes(model), gemini);
+  const log = jsonLog((line) => appendFileSync(join(settings.home, 'proofsheet.log'), line), Date.now, [
+    'warn',
+    'error',
+  ]);
+  let app: App | undefined;
+  const local = localPlatform({
+    home: settings.home,
+    models,
+    log,
+    onDeadLetter: async (message, reason) => {
+      if (app !== undefined) await settleDeadLetter(app, message, reason);
+    },
+  });
+  app = createApp(local.platform, { prices: settings.prices, stop: stop.signal });
+  return {
+    app,
+    deliveries: local.deliveries,
+    simulatedModels: SIMULATED_MODEL_IDS,
+    doctor: () => Promise.resolve(machineChecks(settings)),
+    close: local.close,
+  };
+}
+
+function machineChecks(settings: Settings): { what: string; ok: boolean; message: string }[] {
+  return [
+    { what: 'Node.js', ok: Number(process.versions.node.split('.')[0]) >= 24, message: process.version },
+    { what: 'state folder', ok: true, message: `${settings.home} is readable and writable` },
+  ];
+}
+
+/** First signal: finish what is under way. Second: leave at once; the store is consistent at any moment. */
+function stopOnSignals(): void {
+  let signals = 0;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals > 1) process.exit(130);
+      context.note('\nFinishing the calls under way; press Ctrl-C again to leave at once.');
+      stop.abort();
+    });
+  }
+}
+
+function terminal(): Terminal {
+  const update = createLogUpdate(process.stderr);
+  return {
+    interactive: process.stderr.isTTY === true,
+    columns: () => process.stderr.columns ?? 80,
+    draw: update,
+    keep: () => update.done(),
+    async ask(question) {
+      const reader = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return await reader.question(question);
+      } finally {
+        reader.close();
+      }
+    },
+  };
+}
+
+function printFailure(thrown: unknown): void {
+  if (thrown instanceof CommanderError) {
+    setExitCode(thrown.exitCode === 0 ? 0 : 2);
+    return;
+  }
+  const error = asProofsheetError(thrown);
+  context.note(`proofsheet: ${error.message}`);
+  setExitCode(error.code === 'usage' ? 2 : 1);
+}
+
+function setExitCode(code: ExitCode): void {
+  process.exitCode = code;
+}

@@ -1,0 +1,35 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A number above 0. */
+export function numberFrom(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0)
+    throw new InvalidArgumentError('It must be a number above 0.');
+  return value;
+}
+
+export function wholeFrom(text: string): number {
+  const value = numberFrom(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number above 0.');
+  return value;
+}
+
+/** A share or score from 0 to 1. */
+export function shareFrom(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  return value;
+}
+
+const UNITS: Record<string, number> = { '': 1, B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
+
+/** `500KB`, `20MB` or plain bytes. */
+export function bytesFrom(text: string): number {
+  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
+  const factor = UNITS[(unit ?? '?').toUpperCase()];
+  if (number === undefined || factor === undefined || Number(number) === 0) {
+    throw new InvalidArgumentError('It must be a size such as 500KB or 20MB.');
+  }
+  return Math.round(Number(number) * factor);
+}

@@ -1,0 +1,59 @@
+import { Command } from 'commander';
+import { batchNamed, resumeBatch } from '../app/control-batch.ts';
+import { readBatch } from '../app/read-batch.ts';
+import { runDocument } from '../report/text-reports.ts';
+import { type CommandContext, type CommonFlags, withApp } from './context.ts';
+import { followBatch } from './follow-batch.ts';
+import { shareFrom } from './parse-values.ts';
+import { summaryLines } from './terminal.ts';
+import { workAndReport } from './work-and-report.ts';
+
+interface ResumeFlags extends CommonFlags {
+  failed?: boolean;
+  errors?: boolean;
+  quiet?: boolean;
+  minPassRate?: number;
+}
+
+export function resumeCommand(context: CommandContext): Command {
+  return new Command('resume')
+    .description('go on with unfinished items')
+    .argument('[batch]', 'id (default: the newest)')
+    .option('--failed', 'also items below the threshold, from the start')
+    .option('--errors', 'also items that ended as error; useful answers are kept')
+    .option('--min-pass-rate <share>', 'exit 3 below this share of passed items', shareFrom)
+    .option('--quiet', 'no progress')
+    .action(async (id: string | undefined, _flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<ResumeFlags>();
+      await withApp(context, flags, async (open) => {
+        const named = await batchNamed(open.app, id);
+        const options = { failed: flags.failed === true, errors: flags.errors === true };
+        const { batch, reopened } = await resumeBatch(open.app, named.id, options);
+        if (reopened > 0) context.note(`${reopened} settled items are taken again.`);
+        await workAndReport(context, open, batch, flags);
+      });
+    });
+}
+
+export function watchCommand(context: CommandContext): Command {
+  return new Command('watch')
+    .description('live progress of a running batch')
+    .argument('[batch]', 'id (default: the newest)')
+    .action(async (id: string | undefined, _flags: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<CommonFlags>();
+      await withApp(context, flags, async ({ app }) => {
+        const { id: batchId } = await batchNamed(app, id);
+        const over = new AbortController();
+        const following = followBatch(context, app, batchId, AbortSignal.any([over.signal, context.stop]));
+        while (!context.stop.aborted && (await app.batches.get(batchId))?.state === 'running') {
+          await app.clock.sleep(200, context.stop).catch(() => undefined);
+        }
+        over.abort();
+        await following;
+        const view = await readBatch(app, batchId, { recent: 0, running: 0 });
+        if (flags.json) context.out(JSON.stringify(runDocument(view.batch, view.counts, app.clock.now()), null, 2));
+        else for (const line of summaryLines(view, app.clock.now())) context.out(line);
+        if (view.batch.report !== undefined && !flags.json) context.out(`Report   ${view.batch.report}`);
+      });
+    });
+}

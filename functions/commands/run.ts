@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { type StartRequest, startBatch } from '../app/start-batch.ts';
+import { ProofsheetError } from '../domain/errors.ts';
+import type { Settings } from '../settings.ts';
+import { type CommandContext, type CommonFlags, type OpenApp, withApp } from './context.ts';
+import { bytesFrom, numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
+import { planBatch } from './plan.ts';
+import { workAndReport } from './work-and-report.ts';
+
+interface RunFlags extends CommonFlags {
+  recipe?: string;
+  inputDir?: string;
+  files?: string[];
+  pattern?: string[];
+  recursive: boolean;
+  maxFileSize: number;
+  prompt?: string;
+  promptFile?: string;
+  threshold?: number;
+  maxAttempts?: number;
+  aspectRatio?: string;
+  maxConcurrent?: number;
+  maxRetries?: number;
+  timeout?: number;
+  lane: 'standard';
+  outputDir?: string;
+  dryRun?: boolean;
+  simulate?: boolean;
+  force?: boolean;
+  minPassRate?: number;
+  name?: string;
+  yes?: boolean;
+  quiet?: boolean;
+}
+
+const MAX_FILE_BYTES = 20 * 1024 * 1024;
+
+export function runCommand(context: CommandContext): Command {
+  return new Command('run')
+    .description('work off images: files, directories or globs')
+    .argument('[inputs...]', 'files, directories or globs')
+    .option('--recipe <name>', 'what is done with every image (default: fidelity; prompt with --prompt)')
+    .option('--input-dir <dir>', 'same as a positional input')
+    .option('--files <files...>', 'same as positional inputs')
+    .option('--pattern <glob...>', 'which files of a directory; ! in front leaves out')
+    .option('--no-recursive', 'leave subfolders out')
+    .option('--max-file-size <size>', 'larger files are refused, e.g. 5MB', bytesFrom, MAX_FILE_BYTES)
+    .option('--prompt <text>', 'base prompt for every item')
+    .option('--prompt-file <file>', 'base prompt from a file')
+    .option('--threshold <score>', 'passing score, 0 to 1 (default: 0.7)', shareFrom)
+    .option('--max-attempts <n>', 'generate + evaluate rounds per item (default: 3)', wholeFrom)
+    .option('--aspect-ratio <ratio>', 'of generated images, e.g. 4:5')
+    .option('--max-concurrent <n>', 'items in work at once (default: 5)', wholeFrom)
+    .option('--max-retries <n>', 'tries of one model call (default: 5)', wholeFrom)
+    .option('--timeout <seconds>', 'for one model call (default: 120)', numberFrom)
+    .addOption(new Option('--lane <lane>', 'price and latency lane').choices(['standard']).default('standard'))
+    .option('--output-dir <dir>', 'results go to DIR/<batch id>/ (default: ./output)')
+    .option('--dry-run', 'everything but the model calls')
+    .option('--simulate', 'the built-in simulated model instead of Gemini')
+    .option('--force', 'redo items that are already done (asks, unless --yes)')
+    .option('--min-pass-rate <share>', 'exit 3 below this share of passed items', shareFrom)
+    .option('--name <name>', 'name of the batch')
+    .option('--yes', 'answer yes to questions')
+    .option('--quiet', 'no progress')
+    .action((inputs: string[], _flags: unknown, command: Command) => run(context, inputs, command.optsWithGlobals()));
+}
+
+async function run(context: CommandContext, inputs: string[], flags: RunFlags): Promise<void> {
+  await withApp(context, flags, async (open, settings) => {
+    const request = requestFrom(context, inputs, flags, settings, open);
+    if (request.simulated) sayLoudly(context, flags, settings);
+    if (flags.dryRun) return await planBatch(context, open.app, request, flags);
+    if (flags.force && !flags.yes) await confirm(context);
+    const { batch, joined } = await startBatch(open.app, request);
+    if (joined) context.note(`Going on with the unfinished batch ${batch.id} of this command.`);
+    await workAndReport(context, open, batch, flags);
+  });
+}
+
+function requestFrom(
+  context: CommandContext,
+  positional: string[],
+  flags: RunFlags,
+  settings: Settings,
+  open: OpenApp,
+): StartRequest {
+  const inputs = [...positional, ...(flags.files ?? []), ...(flags.inputDir === undefined ? [] : [flags.inputDir])];
+  if (inputs.length === 0)
+    throw new ProofsheetError('usage', 'Nothing to work on: name a file or folder, as in `proofsheet run photos`.');
+  const prompt = flags.prompt ?? promptFrom(context, flags.promptFile);
+  const simulated = flags.simulate === true || settings.gemini.auth === undefined;
+  const given = { threshold: flags.threshold, maxAttempts: flags.maxAttempts, aspectRatio: flags.aspectRatio, prompt };
+  const recipeSettings = { ...settings.recipe, ...(simulated && open.simulatedModels), ...defined(given) };
+  return {
+    inputs: inputs.map((input) => (input.startsWith('gs://') ? input : resolve(context.cwd, input))),
+    selection: { patterns: flags.pattern ?? [], recursive: flags.recursive, maxFileBytes: flags.maxFileSize },
+    recipe: flags.recipe ?? (prompt === undefined ? 'fidelity' : 'prompt'),
+    recipeSettings,
+    simulated,
+    force: flags.force === true,
+    run: {
+      lane: flags.lane,
+      maxConcurrent: flags.maxConcurrent ?? settings.maxConcurrent,
+      maxRetries: flags.maxRetries ?? settings.maxRetries,
+      timeoutMs: flags.timeout === undefined ? settings.timeoutMs : flags.timeout * 1000,
+    },
+    outputRoot: flags.outputDir === undefined ? settings.outputDir : resolve(context.cwd, flags.outputDir),
+    archive: 'none',
+    name: flags.name ?? nameFor(inputs),
+  };
+}
+
+function promptFrom(context: CommandContext, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(resolve(context.cwd, file), 'utf8').trim();
+  } catch (cause) {
+    throw new ProofsheetError('usage', `The prompt file ${file} cannot be read; check the path.`, { cause });
+  }
+}
+
+/** The last part of the first input. */
+function nameFor(inputs: readonly string[]): string {
+  const first =
+    inputs[0]
+      ?.replace(/[/\\]+$/, '')
+      .split(/[/\\]/)
+      .at(-1) ?? '';
+  return inputs.length === 1 ? first : `${first} and ${inputs.length - 1} more`;
+}
+
+function sayLoudly(context: CommandContext, flags: RunFlags, settings: Settings): void {
+  const why = flags.simulate || settings.gemini.auth ? '' : ' because no Gemini key or project is configured';
+  context.note(`SIMULATED: the built-in simulated model answers${why}. Set GEMINI_API_KEY for real results.`);
+}
+
+async function confirm(context: CommandContext): Promise<void> {
+  if (!context.terminal.interactive) {
+    throw new ProofsheetError('usage', '--force pays again for what is already done; add --yes to confirm.');
+  }
+  const answer = await context.terminal.ask('--force pays again for what is already done. Go on? [y/N] ');
+  if (!/^y(es)?$/i.test(answer.trim())) throw new ProofsheetError('usage', 'Nothing was started.');
+}
+
+function defined(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

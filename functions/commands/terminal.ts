@@ -1,0 +1,130 @@
+import { styleText } from 'node:util';
+import cliTruncate from 'cli-truncate';
+import stringWidth from 'string-width';
+import type { BatchView } from '../app/read-batch.ts';
+import { type Counts, type Item, passRateOf, settledOf } from '../domain/batch.ts';
+import { dollars } from '../domain/cost.ts';
+
+const MARKS = { passed: '✔', failed: '✘', error: '!', skipped: '↷', cancelled: '⊘' } as const;
+const COLOURS = { passed: 'green', failed: 'yellow', error: 'red', skipped: 'gray', cancelled: 'gray' } as const;
+
+export interface ProgressFrame {
+  view: BatchView;
+  columns: number;
+  now: number;
+  /** When this process began to look, and how many items were settled then. */
+  since: { at: number; settled: number };
+}
+
+/** The progress display: a few lines, none wider than the terminal. */
+export function progressFrame({ view, columns, now, since }: ProgressFrame): string {
+  const { batch, counts, running, queued, recent } = view;
+  const lines = [
+    styleText('bold', `${batch.name} · ${batch.recipe} · ${batch.id}${batch.simulated ? ' · SIMULATED' : ''}`),
+    barLine(counts, batch.sealed, columns),
+    countsLine(counts, running.length, queued),
+  ];
+  if (running.length > 0) lines.push('', 'Working on');
+  for (const item of running)
+    lines.push(`  ${columnsOf([item.name, 34], [doing(item), 24])}${seconds(now - (item.progress?.since ?? now))}`);
+  if (recent.length > 0) lines.push('', 'Finished');
+  for (const item of recent) lines.push(`  ${settledLine(item)}`);
+  lines.push('', timeLine(counts, batch.sealed, now, since));
+  return lines.map((line) => cut(line, columns - 1)).join('\n');
+}
+
+/** `✔ mug.jpg  0.92  2 attempts  $0.0700  9 of 10 questions right` */
+export function settledLine(item: Item): string {
+  const summary = item.summary;
+  const state = item.state as keyof typeof MARKS;
+  const score = summary?.score == null ? '' : summary.score.toFixed(2);
+  const attempts = summary && summary.attempts > 0 ? plural(summary.attempts, 'attempt') : '';
+  const cost = summary && summary.calls > 0 ? dollars(summary.costNano) : '';
+  const said = summary?.code ? `${summary.code}: ${summary.message}` : (summary?.message ?? '');
+  return `${styleText(COLOURS[state], MARKS[state])} ${columnsOf([item.name, 28], [score, 4], [attempts, 10], [cost, 7])}${said}`;
+}
+
+/** What a batch came to, several lines. */
+export function summaryLines(view: BatchView, now: number): string[] {
+  const { batch, counts } = view;
+  const parts = (['passed', 'failed', 'error', 'skipped', 'cancelled'] as const).flatMap((state) =>
+    counts[state] > 0 ? [`${counts[state]} ${state}`] : [],
+  );
+  const rate = passRateOf(counts);
+  const judged = counts.scored > 0 ? ` · average score ${(counts.scoreSum / counts.scored).toFixed(2)}` : '';
+  const lines = [
+    `${plural(counts.total, 'item')}: ${parts.join(', ') || 'nothing to do'}${rate === null ? '' : ` · pass rate ${Math.round(rate * 100)} %`}${judged}`,
+    `${plural(counts.calls, 'call')} · ${costText(counts)} · ${duration((batch.finishedAt ?? now) - batch.createdAt)}`,
+  ];
+  const ignored = Object.entries(batch.ignored).map(([reason, n]) => `${n} ${reason}`);
+  if (ignored.length > 0) lines.push(`left aside: ${ignored.join(', ')}`);
+  if (batch.simulated)
+    lines.push('SIMULATED: no model was called; pictures and verdicts come from the built-in simulation.');
+  return lines;
+}
+
+export function costText(counts: Pick<Counts, 'costNano' | 'unpricedCalls'>): string {
+  if (counts.unpricedCalls === 0) return dollars(counts.costNano);
+  return `at least ${dollars(counts.costNano)} (PRICE UNKNOWN for ${plural(counts.unpricedCalls, 'call')}; add the model to prices in proofsheet.yaml)`;
+}
+
+/** `1h 02m`, `3m 05s`, `12s`. */
+export function duration(ms: number): string {
+  const total = Math.max(0, Math.round(ms / 1000));
+  const two = (value: number) => String(value).padStart(2, '0');
+  if (total >= 3600) return `${Math.floor(total / 3600)}h ${two(Math.floor((total % 3600) / 60))}m`;
+  return total >= 60 ? `${Math.floor(total / 60)}m ${two(total % 60)}s` : `${total}s`;
+}
+
+export function plural(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** Cells padded or cut to their widths, two spaces apart. */
+export function columnsOf(...cells: [text: string, width: number][]): string {
+  return cells.map(([text, width]) => `${pad(cut(text, width), width)}  `).join('');
+}
+
+function barLine(counts: Counts, sealed: boolean, columns: number): string {
+  const done = settledOf(counts);
+  const share = counts.total === 0 ? 0 : done / counts.total;
+  const label = ` ${String(Math.floor(share * 100)).padStart(3)} %  ${done}/${counts.total}${sealed ? '' : '+'} items`;
+  const width = Math.max(10, Math.min(60, columns - stringWidth(label) - 2));
+  const full = Math.round(share * width);
+  return `${styleText('cyan', '━'.repeat(full))}${styleText('gray', '─'.repeat(width - full))}${label}`;
+}
+
+function countsLine(counts: Counts, running: number, queued: number): string {
+  const parts = (['passed', 'failed', 'error', 'skipped', 'cancelled'] as const)
+    .filter((state) => counts[state] > 0 || state === 'passed')
+    .map((state) => styleText(COLOURS[state], `${MARKS[state]} ${counts[state]} ${state}`));
+  return [...parts, `▶ ${running} running`, `… ${queued} queued`].join('  ');
+}
+
+function timeLine(counts: Counts, sealed: boolean, now: number, since: ProgressFrame['since']): string {
+  const done = settledOf(counts) - since.settled;
+  const elapsed = now - since.at;
+  const left = counts.total - settledOf(counts);
+  const eta = done > 0 && sealed && left > 0 ? ` · ETA ${duration((elapsed / done) * left)}` : '';
+  const rate = done > 0 && elapsed > 0 ? ` · ${((done / elapsed) * 60_000).toFixed(1)} items/min` : '';
+  return `Elapsed ${duration(elapsed)}${eta}${rate} · ${costText(counts)} so far`;
+}
+
+function doing(item: Item): string {
+  const progress = item.progress;
+  if (progress === undefined) return 'begins';
+  return progress.attempt === 0 ? `after ${progress.step}` : `attempt ${progress.attempt}, after ${progress.step}`;
+}
+
+function seconds(ms: number): string {
+  return `${Math.max(0, Math.round(ms / 1000))}s`;
+}
+
+/** Cut to a display width; emoji and East Asian characters take two columns. */
+function cut(text: string, width: number): string {
+  return cliTruncate(text, Math.max(1, width));
+}
+
+function pad(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - stringWidth(text)));
+}

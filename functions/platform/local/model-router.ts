@@ -1,0 +1,29 @@
+import { ProofsheetError } from '../../domain/errors.ts';
+import type { Models } from '../ports.ts';
+
+/**
+ * Simulated model ids are answered on this machine, all others by the real service, so that a batch is resumed with the models
+ * it began with. Without a real service a real model stops the batch.
+ */
+export function modelRouter(
+  simulated: Models,
+  isSimulated: (model: string) => boolean,
+  real: Models | undefined,
+): Models {
+  const service = real ?? unconfigured;
+  return {
+    call: (request, options) => (isSimulated(request.model) ? simulated : service).call(request, options),
+    check: (models) => service.check(models),
+  };
+}
+
+const HOW_TO = 'set GEMINI_API_KEY (or GOOGLE_API_KEY, or Vertex AI as in the README)';
+
+const unconfigured: Models = {
+  call(request) {
+    const message = `No key or project is configured for the model ${request.model}; ${HOW_TO}, then resume.`;
+    return Promise.reject(new ProofsheetError('auth_failed', message, { scope: 'batch' }));
+  },
+  check: () =>
+    Promise.resolve([{ what: 'API key', ok: false, message: `not set; ${HOW_TO}, or go on with --simulate` }]),
+};
