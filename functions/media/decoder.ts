@@ -7,6 +7,7 @@ import { ProofsheetError } from '../domain/errors.ts';
  *   path) are closed, so a file that pretends to be something else meets no parser.
  * - No operation cache: no picture is opened twice in the same way, and the cache would keep decoded pixels in memory.
  * - One thread per picture: pictures are worked on side by side already, and threads multiply memory.
+ * Raw pixels and pictures that sharp draws itself (`create`, `text`) need no loader and stay open to everybody.
  */
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({
