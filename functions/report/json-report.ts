@@ -1,0 +1,49 @@
+import { itemRow, reasonOf } from './item-row.ts';
+import type { ReportHead, TextReport } from './report-format.ts';
+
+/**
+ * `results.json`: the batch, then one entry per item: the members of an `items.jsonl` line and `file`, `processing_time`
+ * (seconds) and `error`. One item per line, so that a big file can still be read with line tools.
+ */
+export function jsonReport(head: ReportHead): TextReport {
+  let first = true;
+  return {
+    head: () => {
+      const text = JSON.stringify(documentHead(head), null, 2);
+      return `${text.slice(0, text.lastIndexOf('\n'))},\n  "results": [`;
+    },
+    item: (entry) => {
+      const row = itemRow(entry);
+      const error = reasonOf(entry.item);
+      const full = { file: row.name, ...row, processing_time: row.seconds, error: error === '' ? null : error };
+      const separator = first ? '' : ',';
+      first = false;
+      return `${separator}\n    ${JSON.stringify(full)}`;
+    },
+    tail: () => `${first ? '' : '\n  '}]\n}\n`,
+  };
+}
+
+function documentHead({ batch, counts, run }: ReportHead) {
+  return {
+    batch_id: batch.id,
+    created_at: new Date(batch.createdAt).toISOString(),
+    parameters: {
+      inputs: batch.inputs,
+      selection: batch.selection,
+      recipe: batch.recipe,
+      recipe_version: batch.recipeVersion,
+      ...batch.recipeSettings,
+      run: batch.run,
+    },
+    summary: {
+      total: counts.total,
+      successful: counts.passed,
+      failed: counts.failed + counts.error,
+      cancelled: counts.cancelled,
+      skipped: counts.skipped,
+      processing_time: run.seconds,
+    },
+    batch: run,
+  };
+}

@@ -1,0 +1,153 @@
+import type { Item } from '../domain/batch.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+import type { ItemDetail, StepSummary } from '../domain/outcome.ts';
+import type { ReportItem } from './item-row.ts';
+import { shippedAttempt } from './output-paths.ts';
+
+/** Bars of the score histogram. */
+export const SCORE_BINS = 20;
+/** Reason of an item that was judged and did not reach the threshold. */
+export const BELOW_THRESHOLD = 'below_threshold';
+
+const EXAMPLES = 5;
+/** Names that a model invents (categories) are counted up to this many. */
+const MAX_NAMES = 200;
+
+export interface Example {
+  item_id: string;
+  name: string;
+  message: string;
+}
+export interface Reason {
+  count: number;
+  examples: Example[];
+}
+export interface StepTally {
+  calls: number;
+  /** Answers that were no use, by code. */
+  codes: Map<ErrorCode, Reason>;
+  tokensIn: number;
+  tokensOut: number;
+  tries: number;
+  tookMs: number;
+  costNano: number;
+  unpricedCalls: number;
+  /** Models (or versions of the model) that answered. */
+  versions: Set<string>;
+}
+
+/** Sums over the items of a batch. Its size depends on the kinds of things met, and on the items by one number each. */
+export interface Tally {
+  scores: number[];
+  attempts: Map<number, { passed: number; other: number }>;
+  reasons: Map<string, Reason>;
+  models: Map<string, StepTally>;
+  steps: Map<string, StepTally>;
+  judges: Set<string>;
+  categories: Map<string, { questions: number; failed: number; undecided: number }>;
+  /** Seconds in work of every item that took any. */
+  seconds: number[];
+}
+
+export function newTally(): Tally {
+  return {
+    scores: new Array<number>(SCORE_BINS).fill(0),
+    attempts: new Map(),
+    reasons: new Map(),
+    models: new Map(),
+    steps: new Map(),
+    judges: new Set(),
+    categories: new Map(),
+    seconds: [],
+  };
+}
+
+export function addToTally(tally: Tally, { item, detail }: ReportItem): void {
+  const { summary } = item;
+  const code = reasonCodeOf(item);
+  if (code !== '') addExample(entryOf(tally.reasons, code, newReason), item);
+  if (summary !== undefined) {
+    if (summary.score !== null) {
+      const bin = Math.min(SCORE_BINS - 1, Math.floor(summary.score * SCORE_BINS + 1e-9));
+      tally.scores[bin] = (tally.scores[bin] ?? 0) + 1;
+    }
+    if (summary.attempts > 0) {
+      entryOf(tally.attempts, summary.attempts, () => ({ passed: 0, other: 0 }))[
+        item.state === 'passed' ? 'passed' : 'other'
+      ] += 1;
+    }
+    if (summary.seconds > 0) tally.seconds.push(summary.seconds);
+  }
+  for (const step of detail?.steps ?? []) {
+    addStep(entryOf(tally.models, step.model, newStepTally), step, item);
+    addStep(entryOf(tally.steps, stepName(step.key), newStepTally), step, item);
+  }
+  if (detail?.outcome) addJudgements(tally, detail.outcome);
+}
+
+/** The code under which an item that did not pass is listed; empty for passed and unfinished ones. */
+export function reasonCodeOf(item: Item): string {
+  if (item.state === 'failed') return item.summary?.code ?? BELOW_THRESHOLD;
+  if (item.state === 'error' || item.state === 'skipped') return item.summary?.code ?? item.state;
+  return item.state === 'cancelled' ? 'cancelled' : '';
+}
+
+function addJudgements(tally: Tally, outcome: NonNullable<ItemDetail['outcome']>): void {
+  for (const { judge } of outcome.attempts) {
+    if (judge && tally.judges.size < MAX_NAMES) tally.judges.add(`${judge.name} · ${judge.model} · ${judge.version}`);
+  }
+  for (const { category, verdict } of shippedAttempt(outcome)?.verdicts ?? []) {
+    if (!tally.categories.has(category) && tally.categories.size >= MAX_NAMES) continue;
+    const sums = entryOf(tally.categories, category, () => ({ questions: 0, failed: 0, undecided: 0 }));
+    sums.questions += 1;
+    if (verdict === 'fail') sums.failed += 1;
+    if (verdict === 'undecided') sums.undecided += 1;
+  }
+}
+
+function addStep(sums: StepTally, step: StepSummary, item: Item): void {
+  sums.calls += 1;
+  sums.tokensIn += step.tokensIn;
+  sums.tokensOut += step.tokensOut;
+  sums.tries += step.tries;
+  sums.tookMs += step.tookMs;
+  if (step.costNano === null) sums.unpricedCalls += 1;
+  else sums.costNano += step.costNano;
+  if (sums.versions.size < MAX_NAMES) sums.versions.add(step.modelVersion);
+  if (step.code !== undefined) addExample(entryOf(sums.codes, step.code, newReason), item);
+}
+
+function addExample(reason: Reason, item: Item): void {
+  reason.count += 1;
+  if (reason.examples.length >= EXAMPLES) return;
+  reason.examples.push({ item_id: item.id, name: item.name, message: item.summary?.message ?? '' });
+}
+
+/** `generate:1~2` is a repeat of the step `generate`. */
+function stepName(key: string): string {
+  return key.replace(/([:~]\d+)+$/, '');
+}
+
+function newReason(): Reason {
+  return { count: 0, examples: [] };
+}
+
+function newStepTally(): StepTally {
+  return {
+    calls: 0,
+    codes: new Map(),
+    tokensIn: 0,
+    tokensOut: 0,
+    tries: 0,
+    tookMs: 0,
+    costNano: 0,
+    unpricedCalls: 0,
+    versions: new Set(),
+  };
+}
+
+function entryOf<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {
+  const found = map.get(key) ?? create();
+  map.set(key, found);
+  return found;
+}
