@@ -27,7 +27,7 @@ const SAMPLES: readonly [file: string, drawing: () => string, stored: (picture: 
 ];
 
 for (const [file, drawing, stored] of SAMPLES) {
-  const path = fileURLToPath(new URL(file, import.meta.url));
+  const path = fileURLToPath(new URL(`../../../samples/${file}`, import.meta.url));
   const picture = await stored(sharp(Buffer.from(drawing())));
   const { width, height } = await picture.toFile(path);
   console.log(`${file}: ${width} × ${height}, ${Math.round((await stat(path)).size / 1000)} kB`);
