@@ -1,0 +1,172 @@
+import { type GenerateContentResponse, GoogleGenAI, type GoogleGenAIOptions, ServiceTier } from '@google/genai';
+import { ProofsheetError } from '../../domain/errors.ts';
+import type { LaneName, ModelRequest } from '../../domain/model-call.ts';
+import type { CallOptions, Models } from '../ports.ts';
+import { readAnswer } from './gemini-answer.ts';
+import { sentence, translateFailure } from './gemini-errors.ts';
+import { type OpenFile, toGeminiRequest } from './gemini-request.ts';
+
+export type GeminiAuth =
+  | { kind: 'key'; apiKey: string }
+  | {
+      kind: 'vertex';
+      /** Both may be left out with an API key (Vertex AI in express mode). */
+      project?: string;
+      location?: string;
+      /** Without a key, the application default credentials are used, or those of `authClient`. */
+      apiKey?: string;
+      authClient?: NonNullable<GoogleGenAIOptions['googleAuthOptions']>['authClient'];
+    };
+
+export interface GeminiOptions {
+  auth: GeminiAuth;
+  /** Address of the API, where it is not Google's own. */
+  baseUrl?: string;
+  open: OpenFile;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+/** Said outright, for the SDK's default has changed before. Batch jobs are documented for these; one version serves all lanes. */
+const API_VERSION = { key: 'v1beta', vertex: 'v1beta1' } as const;
+const CHECK_TIMEOUT_MS = 15_000;
+
+/** Models behind the Gemini API or Vertex AI. One call is one request: the SDK neither retries nor continues by itself. */
+export function geminiModels(options: GeminiOptions): Models {
+  const now = options.now ?? Date.now;
+  const secrets = [options.auth.apiKey ?? '', options.auth.apiKey?.trim() ?? ''];
+  let client: GoogleGenAI | undefined;
+  const connect = () => {
+    client ??= quietly(() => new GoogleGenAI(clientOptions(options)));
+    return client;
+  };
+
+  /** Sends within the time limit. The SDK throws the same AbortError for a timeout and for the caller's abort. */
+  async function send<T>(
+    model: string,
+    { timeoutMs, signal }: Pick<CallOptions, 'timeoutMs' | 'signal'>,
+    request: (client: GoogleGenAI, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const ours = new AbortController();
+    const timer = setTimeout(() => ours.abort(timeoutOf(model, timeoutMs)), timeoutMs);
+    const follow = () => ours.abort(signal?.reason);
+    signal?.addEventListener('abort', follow, { once: true });
+    try {
+      // The race also ends what the SDK does not abort, such as fetching an access token.
+      return await Promise.race([abortOf(ours.signal), request(connect(), ours.signal)]);
+    } catch (thrown) {
+      if (ours.signal.aborted) throw ours.signal.reason;
+      throw translateFailure(thrown, { model, now: now(), secrets });
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', follow);
+    }
+  }
+
+  async function look(model: string): Promise<{ model: string; error?: ProofsheetError }> {
+    try {
+      await send(model, { timeoutMs: CHECK_TIMEOUT_MS }, (ai, abortSignal) =>
+        ai.models.get({ model, config: { abortSignal } }),
+      );
+      return { model };
+    } catch (error) {
+      if (error instanceof ProofsheetError) return { model, error };
+      throw error;
+    }
+  }
+
+  return {
+    async call(request, callOptions) {
+      if (callOptions.lane === 'batch') {
+        throw new ProofsheetError(
+          'internal',
+          `A call of ${request.model} in the batch lane was sent as a single call.`,
+        );
+      }
+      const raw = await send(request.model, callOptions, generate(request, callOptions.lane, options.open));
+      return readAnswer(raw, request);
+    },
+
+    async check(models) {
+      const looks = await Promise.all([...new Set(models)].map(look));
+      const found = looks.map(({ model, error }) => ({
+        what: `model ${model}`,
+        ok: error === undefined,
+        message: error?.message ?? 'available',
+      }));
+      return [accessOf(options.auth, looks), ...found];
+    },
+  };
+}
+
+function clientOptions({ auth, baseUrl }: GeminiOptions): GoogleGenAIOptions {
+  return {
+    // Said outright, for the SDK would otherwise go by GOOGLE_GENAI_USE_ENTERPRISE and its alias.
+    enterprise: auth.kind === 'vertex',
+    apiVersion: API_VERSION[auth.kind],
+    ...(auth.apiKey !== undefined && { apiKey: auth.apiKey }),
+    ...(auth.kind === 'vertex' && auth.project !== undefined && { project: auth.project }),
+    ...(auth.kind === 'vertex' && auth.location !== undefined && { location: auth.location }),
+    ...(auth.kind === 'vertex' && auth.authClient && { googleAuthOptions: { authClient: auth.authClient } }),
+    ...(baseUrl !== undefined && { httpOptions: { baseUrl } }),
+  };
+}
+
+/**
+ * The SDK's constructor comments on environment variables that do not count here, partly on standard output, where it
+ * would spoil a command's JSON.
+ */
+function quietly<T>(make: () => T): T {
+  const { debug, warn } = console;
+  console.debug = () => {};
+  console.warn = () => {};
+  try {
+    return make();
+  } finally {
+    Object.assign(console, { debug, warn });
+  }
+}
+
+/** Files are read when the request goes out, so that only calls under way hold their bytes. */
+function generate(request: ModelRequest, lane: LaneName, open: OpenFile) {
+  return async (client: GoogleGenAI, abortSignal: AbortSignal): Promise<GenerateContentResponse> => {
+    const { model, contents, config } = await toGeminiRequest(request, open);
+    abortSignal.throwIfAborted();
+    return client.models.generateContent({
+      model,
+      contents,
+      config: {
+        ...config,
+        ...(lane === 'flex' && { serviceTier: ServiceTier.FLEX }),
+        abortSignal,
+        // On by default: it would send further paid requests that nobody counts.
+        automaticContinuation: false,
+      },
+    });
+  };
+}
+
+function abortOf(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+function timeoutOf(model: string, timeoutMs: number): ProofsheetError {
+  const message = sentence(model, `gave no answer within ${timeoutMs / 1000} s`, 'timeout');
+  return new ProofsheetError('timeout', message, { disposition: 'transient' });
+}
+
+/** What the looks at the models say about the key or credentials: an answer about the model means they were accepted. */
+function accessOf(
+  auth: GeminiAuth,
+  looks: readonly { error?: ProofsheetError }[],
+): { what: string; ok: boolean; message: string } {
+  const what = auth.apiKey === undefined ? 'Google Cloud credentials' : 'API key';
+  const errors = looks.flatMap(({ error }) => error ?? []);
+  const refusal = errors.find(({ code }) => code === 'auth_failed');
+  const accepted = looks.some(({ error }) => error === undefined || error.code === 'model_not_found');
+  if (refusal === undefined && accepted) return { what, ok: true, message: 'accepted' };
+  return { what, ok: false, message: (refusal ?? errors[0])?.message ?? 'no model is set to try it with' };
+}

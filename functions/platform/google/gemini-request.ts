@@ -1,0 +1,45 @@
+import type { Content, Part as GeminiPart, GenerateContentConfig } from '@google/genai';
+import type { FileRef, ModelRequest } from '../../domain/model-call.ts';
+
+/** Reads a stored file. */
+export type OpenFile = (file: FileRef) => Promise<Uint8Array>;
+
+/** A request in the words of the API, files read in and inlined. Errors are those of `open`. */
+export async function toGeminiRequest(
+  request: ModelRequest,
+  open: OpenFile,
+): Promise<{ model: string; contents: Content[]; config: GenerateContentConfig }> {
+  const parts: GeminiPart[] = [];
+  for (const part of request.parts) {
+    if ('text' in part) parts.push({ text: part.text });
+    else parts.push({ inlineData: { mimeType: part.file.mimeType, data: base64Of(await open(part.file)) } });
+  }
+  return { model: request.model, contents: [{ role: 'user', parts }], config: configOf(request) };
+}
+
+function configOf(request: ModelRequest): GenerateContentConfig {
+  const config: GenerateContentConfig = {};
+  if (request.system !== undefined) config.systemInstruction = request.system;
+  if (request.maxOutputTokens !== undefined) config.maxOutputTokens = request.maxOutputTokens;
+  if (request.kind === 'json') {
+    config.responseMimeType = 'application/json';
+    if (request.jsonSchema !== undefined) config.responseJsonSchema = withoutDialect(request.jsonSchema);
+  }
+  if (request.kind === 'image') {
+    // Image models refuse IMAGE alone; the words are not used.
+    config.responseModalities = ['TEXT', 'IMAGE'];
+    // Of the image options only aspectRatio and imageSize are taken by both APIs; the others make the SDK throw.
+    if (request.aspectRatio !== undefined) config.imageConfig = { aspectRatio: request.aspectRatio };
+  }
+  return config;
+}
+
+/** `$schema` is not in the subset of JSON Schema that the API takes. */
+function withoutDialect(schema: Record<string, unknown>): Record<string, unknown> {
+  const { $schema: _dialect, ...rest } = schema;
+  return rest;
+}
+
+function base64Of(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
