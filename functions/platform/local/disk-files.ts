@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, open, rm, stat, utimes } from 'node:fs/promises';
+import { copyFile, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileRef } from '../../domain/model-call.ts';
@@ -55,16 +55,10 @@ export function diskFiles({ home }: { home: string }): Files {
     open: async (file) => readObject(objects, file),
     async copy(file, uri) {
       const [from, to] = [objectPath(objects, file), localPath(uri)];
-      const source = await stat(from).catch((error: unknown) => {
-        throw missingObject(from, error);
-      });
-      // A copy carries the time of its object, so one that is there already is known by size and time.
-      const target = await stat(to).catch(() => undefined);
-      if (target?.size === source.size && Math.abs(target.mtimeMs - source.mtimeMs) < 2) return;
-      await files.replace(to, async (temporary) => {
-        await copyFile(from, temporary, constants.COPYFILE_FICLONE);
-        await utimes(temporary, source.atime, source.mtime);
-      });
+      if ((await sizeOf(from)) !== file.bytes) throw missingObject(from, undefined);
+      // Rendering the results of a large batch again must not write all its pictures again.
+      if (await holds(to, file)) return;
+      await files.replace(to, (temporary) => copyFile(from, temporary, constants.COPYFILE_FICLONE));
     },
     async remove(uri) {
       const path = localPath(uri);
@@ -94,6 +88,14 @@ async function sizeOf(path: string): Promise<number | undefined> {
   return await stat(path).then(
     (found) => found.size,
     () => undefined,
+  );
+}
+
+async function holds(path: string, file: FileRef): Promise<boolean> {
+  if ((await sizeOf(path)) !== file.bytes) return false;
+  return await readFile(path).then(
+    (bytes) => sha256(bytes) === file.sha256,
+    () => false,
   );
 }
 

@@ -79,7 +79,8 @@ function openLock(path: string): DatabaseSync {
 
 function lockExclusively(lock: DatabaseSync): boolean {
   try {
-    lock.exec('BEGIN EXCLUSIVE');
+    // Nothing is ever written, so there shall be no journal file that a killed process leaves behind.
+    lock.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
     return true;
   } catch (error) {
     if (isBusy(error)) return false;

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sha256 } from '../../functions/lib/hash.ts';
+import type { MakeSubject, Subject } from './samples.ts';
+
+/** What every implementation of `Files` does. */
+export function filesContract(name: string, makeSubject: MakeSubject): void {
+  describe(`${name}: files`, () => {
+    let subject: Subject;
+    let made = 0;
+    beforeAll(async () => {
+      subject = await makeSubject();
+    });
+    afterAll(() => subject.close());
+    const files = () => subject.platform.files;
+
+    function newFolder(): string {
+      made += 1;
+      return files().join(subject.folder, `folder-${made}`);
+    }
+    const read = async (uri: string): Promise<string> =>
+      Buffer.from(await files().read(uri, { maxBytes: 10_000_000 })).toString();
+
+    it('writes text, bytes and streams, and replaces what is there', async () => {
+      const uri = files().join(newFolder(), 'deep', 'er', 'result.txt');
+      await files().write(uri, 'one', 'text/plain');
+      expect(await read(uri)).toBe('one');
+      await files().write(uri, Buffer.from('two'), 'text/plain');
+      expect(await read(uri)).toBe('two');
+      async function* stream() {
+        yield 'thr';
+        yield Buffer.from('ee ');
+        yield 'x'.repeat(200_000);
+      }
+      await files().write(uri, stream(), 'text/plain');
+      expect(await read(uri)).toBe(`three ${'x'.repeat(200_000)}`);
+    });
+
+    it('leaves the old content and nothing else when a stream breaks off', async () => {
+      const folder = newFolder();
+      const uri = files().join(folder, 'report.html');
+      await files().write(uri, 'old', 'text/html');
+      async function* broken() {
+        yield 'half';
+        throw new Error('broke off');
+      }
+      await expect(files().write(uri, broken(), 'text/html')).rejects.toThrow('broke off');
+      await expect(files().create(files().join(folder, 'new.html'), broken(), 'text/html')).rejects.toThrow(
+        'broke off',
+      );
+      expect(await read(uri)).toBe('old');
+      expect(await files().list(folder, { recursive: true, limit: 9 })).toHaveLength(1);
+    });
+
+    it('creates once, however many try', async () => {
+      const uri = files().join(newFolder(), 'pointer.json');
+      const created = await Promise.all(
+        Array.from({ length: 8 }, (_, index) => files().create(uri, `writer ${index}`, 'application/json')),
+      );
+      expect(created.filter(Boolean)).toHaveLength(1);
+      expect(await read(uri)).toBe(`writer ${created.indexOf(true)}`);
+    });
+
+    it('stores by content, also when many store the same', async () => {
+      const bytes = Buffer.from(`picture ${subject.folder}`);
+      const size = { width: 3, height: 4 };
+      const refs = await Promise.all(Array.from({ length: 6 }, () => files().put(bytes, 'image/png', size)));
+      for (const ref of refs) {
+        expect(ref).toEqual({ sha256: sha256(bytes), mimeType: 'image/png', bytes: bytes.byteLength, ...size });
+      }
+      const [ref] = refs;
+      if (ref === undefined) throw new Error('nothing was stored');
+      expect(Buffer.from(await files().open(ref))).toEqual(bytes);
+    });
+
+    it('copies a stored object to a place and replaces what is there', async () => {
+      const uri = files().join(newFolder(), 'successful', 'mug.png');
+      const one = await files().put(Buffer.from(`one ${uri}`), 'image/png');
+      const two = await files().put(Buffer.from(`two ${uri}`), 'image/png');
+      await files().copy(one, uri);
+      await files().copy(one, uri);
+      expect(await read(uri)).toBe(`one ${uri}`);
+      await files().copy(two, uri);
+      expect(await read(uri)).toBe(`two ${uri}`);
+    });
+
+    it('says that a stored object is missing', async () => {
+      const lost = { sha256: sha256(`never stored ${subject.folder}`), mimeType: 'image/png', bytes: 5 };
+      const uri = files().join(newFolder(), 'lost.png');
+      await expect(files().open(lost)).rejects.toMatchObject({ code: 'storage' });
+      await expect(files().copy(lost, uri)).rejects.toMatchObject({ code: 'storage' });
+      await expect(files().read(uri, { maxBytes: 9 })).rejects.toMatchObject({ code: 'file_missing' });
+    });
+
+    it('refuses to read what is too large or not there', async () => {
+      const folder = newFolder();
+      const uri = files().join(folder, 'five.txt');
+      await files().write(uri, '12345', 'text/plain');
+      expect(await files().read(uri, { maxBytes: 5 })).toHaveLength(5);
+      await expect(files().read(uri, { maxBytes: 4 })).rejects.toMatchObject({ code: 'file_too_large' });
+      const missing = files().join(folder, 'six.txt');
+      await expect(files().read(missing, { maxBytes: 4 })).rejects.toMatchObject({ code: 'file_missing' });
+      await expect(files().read(missing, { maxBytes: 4 })).rejects.toThrow(missing);
+    });
+
+    it('lists a tree page by page in order of the URI, without hidden files', async () => {
+      const folder = newFolder();
+      const names = ['b.jpg', 'a.jpg', 'a/z.jpg', 'a/b/c.jpg', 'a-1.jpg', 'a0.jpg', 'ä ö.jpg', 'B.jpg', 'x#1%.jpg'];
+      for (const path of [...names, '.hidden.jpg', 'a/.hidden', '.git/config']) {
+        await files().write(files().join(folder, ...path.split('/')), path, 'image/jpeg');
+      }
+      const expected = names.map((path) => `${folder}/${path}`).sort();
+      const all = await files().list(folder, { recursive: true, limit: 100 });
+      expect(all.map((entry) => entry.uri)).toEqual(expected);
+      expect(all.map((entry) => `${folder}/${entry.path}`)).toEqual(expected);
+      expect(all.map((entry) => entry.bytes)).toEqual(all.map((entry) => Buffer.byteLength(entry.path)));
+      for (const limit of [1, 2, 4]) {
+        const paged: string[] = [];
+        for (let after: string | undefined; ; ) {
+          const page = await files().list(folder, { recursive: true, limit, ...(after && { after }) });
+          expect(page.length).toBeLessThanOrEqual(limit);
+          if (page.length === 0) break;
+          paged.push(...page.map((entry) => entry.uri));
+          after = page.at(-1)?.uri;
+        }
+        expect(paged).toEqual(expected);
+      }
+      const flat = await files().list(folder, { recursive: false, limit: 100 });
+      expect(flat.map((entry) => entry.uri)).toEqual(expected.filter((uri) => !uri.includes('/a/')));
+    });
+
+    it('lists a single file as itself', async () => {
+      const uri = files().join(newFolder(), 'only.jpg');
+      await files().write(uri, 'x', 'image/jpeg');
+      expect(await files().list(uri, { recursive: true, limit: 9 })).toEqual([{ uri, path: 'only.jpg', bytes: 1 }]);
+      expect(await files().list(uri, { recursive: true, limit: 9, after: uri })).toEqual([]);
+    });
+
+    it('removes a file, and nothing if it is not there', async () => {
+      const uri = files().join(newFolder(), 'gone.txt');
+      await files().write(uri, 'x', 'text/plain');
+      await files().remove(uri);
+      await files().remove(uri);
+      await expect(files().read(uri, { maxBytes: 9 })).rejects.toMatchObject({ code: 'file_missing' });
+    });
+
+    it('joins names below a base and never leads out of it', () => {
+      const base = newFolder();
+      expect(files().join(base)).toBe(base);
+      expect(files().join(base, 'attempts', 'mug', 'attempt_1.png')).toBe(`${base}/attempts/mug/attempt_1.png`);
+      expect(files().join(base, '..a', 'b..c')).toBe(`${base}/..a/b..c`);
+      for (const names of [
+        ['..'],
+        ['a', '..', '..', 'b'],
+        ['../x'],
+        ['a/../../x'],
+        [`../${base.split('/').at(-1)}x`],
+      ]) {
+        expect(() => files().join(base, ...names), names.join()).toThrow(/leads out/);
+      }
+    });
+  });
+}
