@@ -94,6 +94,18 @@ describe('the limit', () => {
     expect(limiter.current).toBe(5);
   });
 
+  it('does not count rejections of calls that are older than the drop before', async () => {
+    const limiter = createLimiter({ max: 20 });
+    const oldest = await take(limiter, 20);
+    releaseAll(oldest.splice(0, 10), 'rejected');
+    releaseAll(oldest.splice(0, 5), 'neutral');
+    const newer = await take(limiter, 5);
+    releaseAll(newer.splice(0, 2), 'rejected');
+    expect(limiter.current).toBe(8);
+    releaseAll(oldest, 'rejected');
+    expect(limiter.current).toBe(8);
+  });
+
   it('never falls below one', async () => {
     const limiter = createLimiter({ max: 3 });
     for (let round = 0; round < 10; round += 1) releaseAll(await take(limiter, limiter.current), 'rejected');
