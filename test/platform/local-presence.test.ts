@@ -30,6 +30,18 @@ describe('presence of processes', () => {
     presence.leave();
   });
 
+  it('removes the files of killed processes when it joins, and leaves those of the living', async () => {
+    const home = await tempHome();
+    const [killed, living] = [startWorker('present', { home }), startWorker('present', { home })];
+    await killed.next();
+    const id = (await living.next()) ?? '';
+    await killed.kill();
+    const presence = processPresence(home);
+    expect(readdirSync(join(home, 'processes')).sort()).toEqual([`${id}.lock`, `${presence.id}.lock`].sort());
+    expect(presence.isAlive(id)).toBe(true);
+    presence.leave();
+  });
+
   it('tells members of one process apart, without disturbing their locks', async () => {
     const home = await tempHome();
     const [one, two, three] = [processPresence(home), processPresence(home), processPresence(home)];

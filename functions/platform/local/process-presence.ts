@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { ProofsheetError } from '../../domain/errors.ts';
@@ -16,6 +16,7 @@ export interface Presence {
   leave(): void;
 }
 
+const ENDING = '.lock';
 const ALIVE_ANSWER_MS = 1000;
 const MOST_TRIES = 100;
 
@@ -26,6 +27,7 @@ const MOST_TRIES = 100;
 export function processPresence(home: string): Presence {
   const folder = join(home, 'processes');
   const own = takeLock(folder);
+  removeLeftovers(folder, own.id);
   const dead = new Set<string>();
   const seenAlive = new Map<string, number>();
   return {
@@ -53,7 +55,7 @@ export function processPresence(home: string): Presence {
 }
 
 function lockPath(folder: string, id: string): string {
-  return join(folder, `${id}.lock`);
+  return join(folder, id + ENDING);
 }
 
 function takeLock(folder: string): { id: string; path: string; lock: DatabaseSync } {
@@ -85,6 +87,14 @@ function lockExclusively(lock: DatabaseSync): boolean {
   } catch (error) {
     if (isBusy(error)) return false;
     throw error;
+  }
+}
+
+/** Files of processes that were killed and that nobody asks for. */
+function removeLeftovers(folder: string, ownId: string): void {
+  for (const name of readdirSync(folder)) {
+    const id = basename(name, ENDING);
+    if (name.endsWith(ENDING) && id !== ownId) isLocked(lockPath(folder, id));
   }
 }
 
