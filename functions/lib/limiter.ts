@@ -95,8 +95,9 @@ interface Ticket {
 /**
  * The size of the limit. Calls admitted between two drops are a generation; a drop is sized by how many of the generation
  * before it were rejected, at most half, so that a burst counts once and lands where the service really is. `level` is the
- * number of calls the service is known to take: below it the limit grows with every success, above it by `step` a round
- * trip. A rejected probe above the level halves the next step, a successful one at least doubles it.
+ * number of calls the service is known to take. Past it the limit grows by `step` a round trip: every success there at
+ * least doubles the step, so that a service which takes more is filled quickly; every rejection there halves the next first
+ * step, so that one which does not is asked ever less often.
  */
 function createWindow(max: number) {
   let limit = max;
@@ -105,7 +106,7 @@ function createWindow(max: number) {
   let probe = FIRST_PROBE;
   let step = FIRST_PROBE;
   let rejectedShare = 0;
-  let drop = { inFlight: max, rejected: 0, limit, level };
+  let drop = { inFlight: max, rejected: 0, limit };
 
   /** The small addend makes up for sums like 10.999999. */
   const size = () => Math.max(1, Math.floor(limit + 1e-9));
@@ -122,7 +123,7 @@ function createWindow(max: number) {
       }
       // Where nobody waits the limit is in nobody's way, and growth would not be tested.
       if (!someWait) return;
-      limit = Math.min(max, limit + (limit < level ? 1 : Math.min(1, step / limit)));
+      limit = Math.min(max, limit + Math.min(1, step / limit));
     },
 
     /** `inFlight` still counts the rejected call. */
@@ -138,12 +139,11 @@ function createWindow(max: number) {
         }
         generation += 1;
         probe = probed ? Math.max(LEAST_PROBE, probe / 2) : FIRST_PROBE;
-        drop = { inFlight, rejected: 0, limit, level };
+        drop = { inFlight, rejected: 0, limit };
       }
       drop.rejected += 1;
       limit = Math.max(1, Math.min(limit, Math.max(drop.inFlight - drop.rejected, drop.limit / 2)));
-      // Nothing got through: an outage, which says nothing about the level.
-      level = drop.rejected >= drop.inFlight ? drop.level : Math.min(drop.level, limit);
+      level = Math.min(level, limit);
       step = probe;
     },
   };
