@@ -201,8 +201,11 @@ describe('Vertex AI', () => {
     expect(server.calls[0]).toMatchObject({ path, key: API_KEY, authorization: undefined });
   });
 
-  it('with an API key and no project', async () => {
-    const { server, models } = await geminiSetup({}, { auth: { kind: 'vertex', apiKey: API_KEY } });
+  it.each([
+    ['no project', {}],
+    ['an empty project', { project: '', location: 'global' }],
+  ])('with an API key and %s', async (_name, place) => {
+    const { server, models } = await geminiSetup({}, { auth: { kind: 'vertex', apiKey: API_KEY, ...place } });
     await models.call(requestOf('text'), STANDARD);
     expect(server.calls[0]?.path).toBe('/v1beta1/publishers/google/models/fake-text:generateContent');
   });

@@ -10,7 +10,7 @@ export type GeminiAuth =
   | { kind: 'key'; apiKey: string }
   | {
       kind: 'vertex';
-      /** Both may be left out with an API key (Vertex AI in express mode). */
+      /** May be left out, or empty, with an API key (Vertex AI in express mode); the location is then not used. */
       project?: string;
       location?: string;
       /** Without a key, the application default credentials are used, or those of `authClient`. */
@@ -106,8 +106,7 @@ function clientOptions({ auth, baseUrl }: GeminiOptions): GoogleGenAIOptions {
     enterprise: auth.kind === 'vertex',
     apiVersion: API_VERSION[auth.kind],
     ...(auth.apiKey !== undefined && { apiKey: auth.apiKey }),
-    ...(auth.kind === 'vertex' && auth.project !== undefined && { project: auth.project }),
-    ...(auth.kind === 'vertex' && auth.location !== undefined && { location: auth.location }),
+    ...(auth.kind === 'vertex' && auth.project && { project: auth.project, location: auth.location ?? 'global' }),
     ...(auth.kind === 'vertex' && auth.authClient && { googleAuthOptions: { authClient: auth.authClient } }),
     ...(baseUrl !== undefined && { httpOptions: { baseUrl } }),
   };
