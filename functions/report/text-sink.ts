@@ -15,6 +15,8 @@ const FLUSH_CHARACTERS = 64 * 1024;
 
 export function openTextSink(files: Files, uri: string, mimeType: string): TextSink {
   const stream = new PassThrough({ highWaterMark: 4 * FLUSH_CHARACTERS });
+  // An abort can come before the writer reads; the writer meets the error when it does.
+  stream.on('error', () => undefined);
   const written = files.write(uri, stream, mimeType);
   // Whoever adds or ends sees the failure; without this it would count as unhandled in between.
   written.catch(() => stream.destroy());

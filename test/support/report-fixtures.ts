@@ -375,9 +375,9 @@ function pick<Value>(values: readonly Value[], n: number): Value {
 export const HOSTILE =
   '"><img src=x onerror=alert(1)></script><script>alert(2)</script>\u202Egpj.exe ]]> ![x](http://evil.invalid/x) \u0007';
 
-/** An item of which every text is `text`. */
-export function hostileItem(batch: Batch, text = HOSTILE): ReportItem {
-  const entry = syntheticItem(batch, 100_000, undrawnProduct(), {
+/** An item of which every text is `text`, the name as far as a file can have it. */
+export function hostileItem(batch: Batch, text = HOSTILE, product: Product = undrawnProduct()): ReportItem {
+  const entry = syntheticItem(batch, 100_000, product, {
     state: 'failed',
     scores: [0.4, 0.5],
     message: text,
@@ -392,12 +392,12 @@ export function hostileItem(batch: Batch, text = HOSTILE): ReportItem {
       Object.assign(verdict, { question: text, answer: text, evidence: text, expected: text, category: text });
     }
   }
-  return { item: { ...entry.item, name: text, source: `/shop/${text}` }, detail: entry.detail };
+  return { item: { ...entry.item, name: text.replaceAll('/', '_'), source: `/shop/${text}` }, detail: entry.detail };
 }
 
 /** A passed item whose result is a text and that nobody judged. */
-export function textItem(batch: Batch): ReportItem {
-  const { item, detail } = syntheticItem(batch, 100_001, undrawnProduct(), {
+export function textItem(batch: Batch, product: Product = undrawnProduct()): ReportItem {
+  const { item, detail } = syntheticItem(batch, 100_001, product, {
     state: 'passed',
     scores: [],
     message: 'The model answered.',
