@@ -20,6 +20,9 @@ const ENDING = '.lock';
 const ALIVE_ANSWER_MS = 1000;
 const MOST_TRIES = 100;
 
+/** Keeps locks from garbage collection, which would drop them: a lock lasts as long as the process or until `leave`. */
+const heldLocks = new Set<DatabaseSync>();
+
 /**
  * Joins the processes of a state folder: an exclusive lock on a file of its own, which the operating system drops when
  * the process ends in any way.
@@ -50,6 +53,7 @@ export function processPresence(home: string): Presence {
       if (!own.lock.isOpen) return;
       rmSync(own.path, { force: true });
       own.lock.close();
+      heldLocks.delete(own.lock);
     },
   };
 }
@@ -65,7 +69,10 @@ function takeLock(folder: string): { id: string; path: string; lock: DatabaseSyn
     const path = lockPath(folder, id);
     const lock = openLock(path);
     // Between creation and lock another process may have taken the file for a leftover: then it is locked or gone.
-    if (lockExclusively(lock) && existsSync(path)) return { id, path, lock };
+    if (lockExclusively(lock) && existsSync(path)) {
+      heldLocks.add(lock);
+      return { id, path, lock };
+    }
     lock.close();
   }
   throw new ProofsheetError('storage', `No lock could be taken in ${folder}; check its permissions and file system.`);
