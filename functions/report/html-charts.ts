@@ -69,23 +69,22 @@ export function reasonsTable(tally: Tally): Html {
   )}</tbody></table></div></section>`;
 }
 
-/** Models, steps and judges, with what they used. */
+/** Models and judges in one line that opens to what each model and step used. */
 export function workTables(tally: Tally): Html {
   if (tally.models.size === 0) return html``;
-  return html`<section class="work" aria-label="Models and steps">
+  const judges = [...tally.judges].map(oneLine);
+  const judged = judges.length === 0 ? '' : html` <span>Judged by <bdi>${judges.join('; ')}</bdi></span>`;
+  return html`<details class="card work"><summary><b>Models and steps</b>
+<span><bdi>${[...tally.models.keys()].map(oneLine).join(', ')}</bdi></span>${judged}</summary>
+<div class="work-tables">
 ${usageTable('Models', 'Model', tally.models)}
 ${usageTable('Steps', 'Step', tally.steps)}
-${
-  tally.judges.size === 0
-    ? ''
-    : html`<p class="judge"><b>Judged by</b> ${[...tally.judges].map((judge) => html`<bdi>${oneLine(judge)}</bdi> `)}</p>`
-}
-</section>`;
+</div></details>`;
 }
 
 function usageTable(title: string, first: string, sums: Map<string, StepTally>): Html {
   const rows = [...sums].toSorted(([, a], [, b]) => b.costNano - a.costNano);
-  return html`<div class="card"><h2>${title}</h2><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
+  return html`<div><h2>${title}</h2><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
 <thead><tr><th scope="col">${first}</th><th scope="col" class="number">Calls</th><th scope="col" class="number">Tokens in</th><th scope="col" class="number">Tokens out</th><th scope="col" class="number">Cost</th></tr></thead>
 <tbody>${rows.map(
     ([

@@ -48,8 +48,8 @@ ${scoreHistogram(tally, thresholdOf(head))}
 ${attemptsChart(tally)}
 ${reasonsTable(tally)}
 </section>
-${itemsSection(head, tally)}
 ${workTables(tally)}
+${itemsSection(head, tally)}
 </main>
 <dialog id="viewer" aria-labelledby="viewer-name"></dialog>
 ${assets.scripts.map((script) => html`<script src="report/${script}" defer></script>\n`)}
