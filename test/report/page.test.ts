@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Batch } from '../../functions/domain/batch.ts';
@@ -200,9 +200,8 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
 
   it.each(['light', 'dark'] as const)('has nothing serious for axe in %s colours', async (colorScheme) => {
     const { page } = await open('catalogue', { colorScheme });
-    const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const check = async () => {
-      await page.evaluate(axe);
+      await page.evaluate(axe.source);
       const { violations } = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
         violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
       };
