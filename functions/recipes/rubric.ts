@@ -54,7 +54,7 @@ export async function makeRubric(
     const choices = draft.choices.map((choice) => choice.trim());
     return {
       id: `q${index + 1}`,
-      question: draft.question.trim(),
+      question: draft.question.replace(/\s+/g, ' ').trim(),
       choices: shuffled(choices, draft.question),
       expected: draft.answer.trim(),
       category: keyword.category,
