@@ -54,14 +54,14 @@ export interface SettingsSources {
 export function loadSettings(sources: SettingsSources): Settings {
   const env = environment(sources.cwd);
   const file = configFile(sources);
-  const baseUrl = usesVertex(env) ? env['GOOGLE_VERTEX_BASE_URL'] : env['GOOGLE_GEMINI_BASE_URL'];
+  const baseUrl = usesVertex(env) ? env.GOOGLE_VERTEX_BASE_URL : env.GOOGLE_GEMINI_BASE_URL;
   const auth = geminiAuth(env);
   return Object.freeze({
     home: resolve(
       sources.cwd,
-      sources.flags.home ?? env['PROOFSHEET_HOME'] ?? file.home ?? join(homedir(), '.proofsheet'),
+      sources.flags.home ?? env.PROOFSHEET_HOME ?? file.home ?? join(homedir(), '.proofsheet'),
     ),
-    outputDir: resolve(sources.cwd, env['OUTPUT_DIR'] ?? file.outputDir ?? 'output'),
+    outputDir: resolve(sources.cwd, env.OUTPUT_DIR ?? file.outputDir ?? 'output'),
     gemini: { ...(auth && { auth }), ...(baseUrl && { baseUrl }) },
     recipe: recipeSettings(env, file),
     maxConcurrent: wholeNumber(env, 'MAX_CONCURRENT_REQUESTS', 1000) ?? file.maxConcurrent ?? 5,
@@ -82,15 +82,15 @@ function environment(cwd: string): Env {
 }
 
 function usesVertex(env: Env): boolean {
-  const flag = env['GOOGLE_GENAI_USE_ENTERPRISE'] ?? env['GOOGLE_GENAI_USE_VERTEXAI'] ?? '';
+  const flag = env.GOOGLE_GENAI_USE_ENTERPRISE ?? env.GOOGLE_GENAI_USE_VERTEXAI ?? '';
   return /^(1|true)$/i.test(flag);
 }
 
 function geminiAuth(env: Env): GeminiAuth | undefined {
-  const apiKey = env['GOOGLE_API_KEY'] ?? env['GEMINI_API_KEY'];
+  const apiKey = env.GOOGLE_API_KEY ?? env.GEMINI_API_KEY;
   if (!usesVertex(env)) return apiKey === undefined ? undefined : { kind: 'key', apiKey };
-  const project = env['GOOGLE_CLOUD_PROJECT'] ?? '';
-  const location = env['GOOGLE_CLOUD_LOCATION'] ?? 'global';
+  const project = env.GOOGLE_CLOUD_PROJECT ?? '';
+  const location = env.GOOGLE_CLOUD_LOCATION ?? 'global';
   if (project === '' && apiKey === undefined) {
     throw new ProofsheetError(
       'usage',
@@ -102,10 +102,10 @@ function geminiAuth(env: Env): GeminiAuth | undefined {
 
 function recipeSettings(env: Env, file: FileSettings): Record<string, unknown> {
   const all = {
-    textModel: env['TEXT_MODEL'] ?? file.textModel,
-    imageModel: env['IMAGE_MODEL'] ?? file.imageModel,
-    judgeModel: env['JUDGE_MODEL'] ?? file.judgeModel,
-    judge: env['JUDGE'] ?? file.judge,
+    textModel: env.TEXT_MODEL ?? file.textModel,
+    imageModel: env.IMAGE_MODEL ?? file.imageModel,
+    judgeModel: env.JUDGE_MODEL ?? file.judgeModel,
+    judge: env.JUDGE ?? file.judge,
     threshold: file.threshold,
     maxAttempts: file.maxAttempts,
   };

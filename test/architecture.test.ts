@@ -20,7 +20,10 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   // Prompts are files beside the recipes.
   ['recipes', ['recipes', 'engine/recipe.ts', 'domain', 'lib', 'npm:zod', 'node:fs', 'node:url']],
   // Page style and script are files beside the report.
-  ['report', ['report', 'domain', 'lib', 'type:platform/ports.ts', 'npm:hono', 'npm:zod', 'node:fs', 'node:stream', 'node:url']],
+  [
+    'report',
+    ['report', 'domain', 'lib', 'type:platform/ports.ts', 'npm:hono', 'npm:zod', 'node:fs', 'node:stream', 'node:url'],
+  ],
   [
     'app',
     [

@@ -20,7 +20,7 @@ export interface Limits {
   leaseMarginMs: number;
   /** A pass starts no further call after this and goes on in another message. */
   passMs: number;
-  /** Claims of an item that ended without an end of the item; one more is `attempts_exhausted`. */
+  /** Claims without a recorded step in between; one more is `attempts_exhausted`. No call is paid in such a claim. */
   maxClaims: number;
   /** Age since the first claim at which an unfinished item is given up. */
   itemAgeMs: number;
@@ -31,7 +31,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   leaseMarginMs: 30_000,
   passMs: 420_000,
-  maxClaims: 5,
+  maxClaims: 25,
   itemAgeMs: 24 * 3_600_000,
   pageSize: 500,
 };

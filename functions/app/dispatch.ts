@@ -1,9 +1,9 @@
 import { asProofsheetError } from '../domain/errors.ts';
-import type { Disposal, Message } from '../domain/message.ts';
+import { ACK, type Disposal, type Message } from '../domain/message.ts';
 import type { App } from './app.ts';
 import { expandBatch } from './expand-batch.ts';
 import { finalizeBatch } from './finalize-batch.ts';
-import { processItem } from './process-item.ts';
+import { pauseFor, processItem } from './process-item.ts';
 
 /** The only message switch, for the cloud and for one machine. A rejected promise means: deliver again. */
 export async function dispatch(app: App, message: Message): Promise<Disposal> {
@@ -19,7 +19,9 @@ export async function dispatch(app: App, message: Message): Promise<Disposal> {
   } catch (thrown) {
     const error = asProofsheetError(thrown);
     if (error.disposition === 'conflict') return { kind: 'retry' };
-    app.log.error({ ...message, code: error.code, error: error.message }, 'message failed, will be delivered again');
-    throw error;
+    if (error.disposition === 'transient' || message.kind === 'process') throw error;
+    app.log.error({ ...message, code: error.code, error: error.message }, 'the batch is paused');
+    await app.batches.change(message.batchId, () => ({ state: 'paused', pause: pauseFor(app, error) }));
+    return ACK;
   }
 }

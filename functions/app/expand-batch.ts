@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import type { Batch } from '../domain/batch.ts';
 import { asProofsheetError } from '../domain/errors.ts';
-import { belongsTo, type InputRoot, inputRoot, listsRecursively } from '../domain/input-root.ts';
+import { belongsTo, type InputRoot, listsRecursively } from '../domain/input-root.ts';
 import type { Disposal, Message } from '../domain/message.ts';
 import { ACK } from '../domain/message.ts';
 import { safeName } from '../domain/safe-name.ts';
@@ -11,7 +11,8 @@ import { sniff } from '../media/inspect.ts';
 import type { FileEntry, NewItem } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { announceIfComplete } from './completion.ts';
-import { recipeNamed } from './start-batch.ts';
+import { recipeNamed } from './recipe-settings.ts';
+import { resolveInput } from './resolve-input.ts';
 
 type Expand = Message & { kind: 'expand' };
 
@@ -45,19 +46,6 @@ export async function expandBatch(app: App, message: Expand): Promise<Disposal> 
   return ACK;
 }
 
-/** An input as a place to list: itself, or the fixed part of a glob and the pattern below it. Fails with `file_missing`. */
-export async function resolveInput(app: Pick<App, 'files'>, input: string): Promise<InputRoot> {
-  try {
-    await app.files.list(input, { recursive: false, limit: 1 });
-    return { root: input };
-  } catch (thrown) {
-    const root = inputRoot(input);
-    if (root.pattern === undefined) throw thrown;
-    await app.files.list(root.root, { recursive: false, limit: 1 });
-    return root;
-  }
-}
-
 /** Looks at listed files, a few at a time: their names, their sizes, then their bytes. */
 export async function considerEntries(
   app: Pick<App, 'files' | 'recipes'>,
@@ -76,12 +64,12 @@ async function considerEntry(
   entry: FileEntry,
 ): Promise<Considered> {
   const selection = batch.selection;
-  const first = considerFile(entry, selection);
+  const explicit = entry.uri === root.root;
+  const first = considerFile(entry, selection, explicit);
   if (first.kind === 'ignore') return { kind: 'ignored', reason: first.reason };
   if (first.kind === 'refuse') return itemOf(batch, entry, hashOf({ unread: entry.bytes }), first);
   try {
     const bytes = await app.files.read(entry.uri, { maxBytes: selection.maxFileBytes });
-    const explicit = entry.uri === root.root;
     const kind = await sniff(bytes);
     const second = considerKind(entry.path, kind.kind, recipeNamed(app, batch.recipe).intake, explicit);
     if (second.kind === 'ignore') return { kind: 'ignored', reason: second.reason };

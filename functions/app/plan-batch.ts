@@ -3,9 +3,11 @@ import { asProofsheetError, type ErrorCode } from '../domain/errors.ts';
 import { listsRecursively } from '../domain/input-root.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
-import { considerEntries, resolveInput } from './expand-batch.ts';
+import { considerEntries } from './expand-batch.ts';
 import { prepareInput } from './prepare-input.ts';
-import { parseRecipeSettings, recipeNamed, type StartRequest } from './start-batch.ts';
+import { parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import { resolveInput } from './resolve-input.ts';
+import type { StartRequest } from './start-batch.ts';
 
 /** What a batch would do, found without a model call and without a trace in the store but the checked pictures. */
 export interface Plan {

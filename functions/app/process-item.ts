@@ -1,7 +1,7 @@
 import type { Batch, Item } from '../domain/batch.ts';
 import { isTerminal } from '../domain/batch.ts';
 import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
-import type { StepEntry } from '../domain/journal.ts';
+import { type StepEntry, stepsWorthKeeping } from '../domain/journal.ts';
 import { ACK, type Disposal, type Message } from '../domain/message.ts';
 import { directLane } from '../engine/lane.ts';
 import { type PassResult, runPass } from '../engine/pass.ts';
@@ -10,8 +10,8 @@ import type { Claim } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { announceIfComplete } from './completion.ts';
 import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
+import { recipeNamed } from './recipe-settings.ts';
 import { type Ending, settleItem } from './settle-item.ts';
-import { recipeNamed } from './start-batch.ts';
 
 /** How long a copy waits before it looks again whether its twin is done. */
 const TWIN_WAIT_MS = 1_000;
@@ -26,12 +26,30 @@ export async function processItem(app: App, message: Message & { kind: 'process'
     await announceIfComplete(app, batch.id);
     return ACK;
   }
-  return await workOn(app, batch, claimed.claim);
+  const { claim } = claimed;
+  try {
+    return await workOn(app, batch, claim);
+  } catch (thrown) {
+    return await giveUp(app, batch, claim, asProofsheetError(thrown));
+  }
+}
+
+/** What failed outside the recipe. The lease always ends, so that nobody waits for it. */
+async function giveUp(app: App, batch: Batch, claim: Claim, error: ProofsheetError): Promise<Disposal> {
+  if (error.disposition === 'conflict') return { kind: 'retry' };
+  if (error.scope === 'batch' || error.code === 'storage') return await pauseBatch(app, batch, claim, error);
+  if (error.disposition === 'permanent') {
+    const steps = await app.journal.steps(claim.item);
+    const ended = await end(app, batch, claim, { state: 'error', error }, steps, undefined).catch(() => undefined);
+    if (ended !== undefined) return ended;
+  }
+  await app.journal.release(claim, { state: 'queued', countsAsClaim: true });
+  throw error;
 }
 
 async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
   const ending = endingBeforeWork(app, batch, claim.item);
-  if (ending !== undefined) return await end(app, batch, claim, ending, [], undefined);
+  if (ending !== undefined) return await end(app, batch, claim, ending, await app.journal.steps(claim.item), undefined);
   const recorded = await recordedSteps(app, batch, claim);
   if (recorded === 'twin-in-work') {
     await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
@@ -43,15 +61,8 @@ async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
     prepared = await prepareInput(app, batch, claim.item, recipe.intake);
   } catch (thrown) {
     const error = asProofsheetError(thrown);
-    if (error.scope === 'batch' || error.disposition !== 'permanent') throw error;
-    return await end(
-      app,
-      batch,
-      claim,
-      { state: isRefusedAtGate(error.code) ? 'skipped' : 'error', error },
-      recorded,
-      undefined,
-    );
+    if (!isRefusedAtGate(error.code)) throw error;
+    return await end(app, batch, claim, { state: 'skipped', error }, recorded, undefined);
   }
   const result = await pass(app, batch, claim, recipe, prepared, recorded);
   return await conclude(app, batch, claim, prepared, result);
@@ -72,16 +83,28 @@ function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefine
   return undefined;
 }
 
-/** The item's own steps; for the first pass of a copy those of its twin, taken over without a call. */
+/** The item's own steps; at the beginning of its journal what can be taken over without a call. */
 async function recordedSteps(app: App, batch: Batch, claim: Claim): Promise<StepEntry[] | 'twin-in-work'> {
   const own = await app.journal.steps(claim.item);
-  if (own.length > 0 || claim.item.twin === undefined) return own;
-  const twin = await app.batches.item(batch.id, claim.item.twin);
-  if (twin === undefined) return own;
-  if (!isTerminal(twin.state)) return 'twin-in-work';
-  const steps = (await app.journal.steps(twin)).map((step) => ({ ...step, costNano: 0, adopted: true }));
-  if (steps.length > 0) await app.journal.append(claim, steps, { leaseMs: leaseMs(app, batch) });
+  if (own.length > 0) return own;
+  const earlier = await earlierSteps(app, batch, claim.item);
+  if (earlier === 'twin-in-work' || earlier.length === 0) return earlier;
+  const steps = earlier.map((step) => ({ ...step, costNano: 0, adopted: true }));
+  await app.journal.append(claim, steps, { leaseMs: leaseMs(app, batch) });
   return steps;
+}
+
+/** For an item that is taken again, what is of use from its epoch before; for the copy of another item, that item's steps. */
+async function earlierSteps(app: App, batch: Batch, item: Item): Promise<StepEntry[] | 'twin-in-work'> {
+  if (item.reopenedFrom === 'failed') return [];
+  if (item.epoch > 0) {
+    const before = await app.journal.steps({ ...item, epoch: item.epoch - 1 });
+    if (before.length > 0) return stepsWorthKeeping(before, item.summary?.code);
+  }
+  if (item.twin === undefined) return [];
+  const twin = await app.batches.item(batch.id, item.twin);
+  if (twin === undefined) return [];
+  return isTerminal(twin.state) ? await app.journal.steps(twin) : 'twin-in-work';
 }
 
 async function pass(
@@ -161,6 +184,11 @@ async function fail(
   const { error, steps } = result;
   if (error.disposition === 'conflict') throw error;
   if (error.scope === 'item') return await end(app, batch, claim, { state: 'error', error }, steps, prepared);
+  return await pauseBatch(app, batch, claim, error);
+}
+
+/** Every item would fail in the same way: the batch waits for a person (or for the quota), its items stay as they are. */
+async function pauseBatch(app: App, batch: Batch, claim: Claim, error: ProofsheetError): Promise<Disposal> {
   await app.batches.change(batch.id, (current) =>
     current.state === 'running' ? { state: 'paused', pause: pauseFor(app, error) } : undefined,
   );
@@ -168,7 +196,7 @@ async function fail(
   return ACK;
 }
 
-function pauseFor(app: App, error: ProofsheetError): Batch['pause'] {
+export function pauseFor(app: Pick<App, 'clock'>, error: ProofsheetError): Batch['pause'] {
   const pause = { code: error.code, message: error.message };
   return error.retryAfterMs === undefined ? pause : { ...pause, until: app.clock.now() + error.retryAfterMs };
 }

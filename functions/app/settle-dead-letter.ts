@@ -11,6 +11,10 @@ export async function settleDeadLetter(app: App, message: Message, reason: strin
   const batch = await app.batches.get(message.batchId);
   if (batch === undefined) return;
   const claimed = await app.journal.claim(batch.id, message.itemId, app.limits.leaseMarginMs);
+  if (claimed.kind === 'busy') {
+    const text = `Item ${message.itemId} is in work although its message was given up; it is looked at again.`;
+    throw new ProofsheetError('lease_lost', text, { disposition: 'conflict' });
+  }
   if (claimed.kind === 'claimed') {
     const text = `The item's message was given back too often without an end (last reason: ${reason}).`;
     const steps = await app.journal.steps(claimed.claim.item);

@@ -24,7 +24,7 @@ export async function settleItem(
   prepared: PreparedInput | undefined,
 ): Promise<void> {
   const detail = await detailOf(app, ending, steps, prepared);
-  const summary = summaryOf(ending, steps, detail);
+  const summary = summaryOf(ending, steps, detail, claim.item.summary);
   const settlement = { state: ending.state satisfies TerminalState, summary, detail };
   await writeItemOutputs(app.files, batch, claim.item, settlement);
   await app.journal.settle(claim, settlement);
@@ -73,8 +73,12 @@ function summaryOfStep(step: StepEntry): StepSummary {
   };
 }
 
-function summaryOf(ending: Ending, steps: readonly StepEntry[], detail: ItemDetail): ItemSummary {
-  const { calls, costNano, unpricedCalls } = totalsOf(steps);
+function summaryOf(
+  ending: Ending,
+  steps: readonly StepEntry[],
+  detail: ItemDetail,
+  before: ItemSummary | undefined,
+): ItemSummary {
   const outcome = detail.outcome;
   const best = outcome?.best === undefined ? undefined : detail.candidateThumbnails[outcome.best];
   const thumbnail = best ?? detail.referenceThumbnail;
@@ -83,10 +87,7 @@ function summaryOf(ending: Ending, steps: readonly StepEntry[], detail: ItemDeta
     score: outcome?.score ?? null,
     attempts: outcome?.attempts.length ?? Math.max(0, ...steps.map((step) => step.attempt)),
     message: messageOf(ending).slice(0, 600),
-    calls,
-    costNano,
-    unpricedCalls,
-    seconds: steps.reduce((sum, step) => sum + step.tookMs, 0) / 1000,
+    ...totalsOf(steps, before),
     result: resultLine(outcome),
     ...(code && { code }),
     ...(thumbnail && { thumbnail }),

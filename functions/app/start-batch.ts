@@ -1,9 +1,10 @@
 import { type Batch, batchIdFor, type RunSettings, type Selection } from '../domain/batch.ts';
-import { ProofsheetError } from '../domain/errors.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 import { announceOpenItems } from './control-batch.ts';
+import { parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import { resolveInput } from './resolve-input.ts';
 
 export interface StartRequest {
   /** Absolute paths, globs or gs:// URIs. */
@@ -27,6 +28,7 @@ export interface StartRequest {
 export async function startBatch(app: App, request: StartRequest): Promise<{ batch: Batch; joined: boolean }> {
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
+  for (const input of request.inputs) await resolveInput(app, input);
   const recipeFingerprint = hashOf({ recipe: recipe.name, version: recipe.version, settings });
   const { inputs, selection, force, outputRoot } = request;
   const commandKey = hashOf({ inputs, selection, force, outputRoot, recipeFingerprint });
@@ -41,22 +43,6 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
       return { batch, joined: false };
     }
   }
-}
-
-/** The recipe, or a sentence that lists those there are. */
-export function recipeNamed(app: Pick<App, 'recipes'>, name: string): Recipe {
-  const recipe = app.recipes[name];
-  if (recipe !== undefined) return recipe;
-  const known = Object.keys(app.recipes).join(', ');
-  throw new ProofsheetError('usage', `There is no recipe "${name}"; use one of: ${known}.`);
-}
-
-/** Settings as the recipe's schema completes them, or a sentence that names what does not fit. */
-export function parseRecipeSettings(recipe: Recipe, given: Record<string, unknown>): Record<string, unknown> {
-  const parsed = recipe.settings.safeParse(given);
-  if (parsed.success) return parsed.data as Record<string, unknown>;
-  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`);
-  throw new ProofsheetError('usage', `The settings do not fit the recipe ${recipe.name}: ${problems.join('; ')}.`);
 }
 
 function newBatch(

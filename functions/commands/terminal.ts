@@ -26,7 +26,9 @@ export function progressFrame({ view, columns, now, since }: ProgressFrame): str
   ];
   if (running.length > 0) lines.push('', 'Working on');
   for (const item of running)
-    lines.push(`  ${columnsOf([item.name, 34], [doing(item), 24])}${seconds(now - (item.progress?.since ?? now))}`);
+    lines.push(
+      `  ${columnsOf([item.name, 34], [doing(item), 24])}${seconds(now - (item.progress?.since ?? item.firstClaimedAt ?? now))}`,
+    );
   if (recent.length > 0) lines.push('', 'Finished');
   for (const item of recent) lines.push(`  ${settledLine(item)}`);
   lines.push('', timeLine(counts, batch.sealed, now, since));

@@ -2,27 +2,18 @@ import { z } from 'zod';
 import { errorCodeSchema } from './errors.ts';
 import { fileRefSchema, laneSchema } from './model-call.ts';
 
-export const ITEM_STATES = [
-  'queued',
-  'running',
-  'parked',
-  'passed',
-  'failed',
-  'error',
-  'cancelled',
-  'skipped',
-] as const;
-export const itemStateSchema = z.enum(ITEM_STATES);
-export type ItemState = z.infer<typeof itemStateSchema>;
-
 export const TERMINAL_STATES = ['passed', 'failed', 'error', 'cancelled', 'skipped'] as const;
 export type TerminalState = (typeof TERMINAL_STATES)[number];
+
+export const ITEM_STATES = ['queued', 'running', 'parked', ...TERMINAL_STATES] as const;
+export const itemStateSchema = z.enum(ITEM_STATES);
+export type ItemState = z.infer<typeof itemStateSchema>;
 
 export function isTerminal(state: ItemState): state is TerminalState {
   return (TERMINAL_STATES as readonly string[]).includes(state);
 }
 
-/** What a list shows of an item, at most 2 KB. */
+/** What a list shows of an item, at most 2 KB. Calls, cost and seconds are those of all its epochs. */
 export const itemSummarySchema = z.object({
   score: z.number().nullable(),
   /** Rounds done. */
@@ -61,10 +52,12 @@ export const itemSchema = z.object({
   /** Who works on it, until when (milliseconds since 1970). */
   owner: z.string().optional(),
   leaseUntil: z.number().optional(),
-  /** Claims that ended without an end of the item, rate limits and yields not counted. */
+  /** Claims since the last recorded step that came to nothing, yields not counted: a crash loop without progress. */
   claims: z.number().int().nonnegative(),
   /** Grows when a settled item is taken again; the journal starts anew with each. */
   epoch: z.number().int().nonnegative(),
+  /** The end it had before it was taken again; with `summary`, what it had come to by then. */
+  reopenedFrom: z.enum(TERMINAL_STATES).optional(),
   firstClaimedAt: z.number().optional(),
   /** The running round and step, for people who watch. */
   progress: z.object({ attempt: z.number().int(), step: z.string(), since: z.number() }).optional(),

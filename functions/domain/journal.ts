@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorCodeSchema } from './errors.ts';
+import { type ErrorCode, errorCodeSchema } from './errors.ts';
 import { fileRefSchema, laneSchema, modelRequestSchema, paidAnswerSchema } from './model-call.ts';
 
 /** What a step gave back: a useful answer, or a refusal that was billed and so is never asked for again. */
@@ -36,19 +36,50 @@ export const stepEntrySchema = z.object({
 });
 export type StepEntry = z.infer<typeof stepEntrySchema>;
 
+/** Errors that lie in answers that were recorded as useful. */
+const USELESS_ANSWERS: ReadonlySet<ErrorCode> = new Set([
+  'empty_answer',
+  'malformed_answer',
+  'rubric_failed',
+  'judge_undecided',
+  'recipe_changed',
+  'step_limit',
+]);
+
+/**
+ * Steps of an item that ended with `code` which are of use when it is tried again: all before the first question that was
+ * never answered usefully; none if useful-looking answers were the trouble.
+ */
+export function stepsWorthKeeping(steps: readonly StepEntry[], code: ErrorCode | undefined): StepEntry[] {
+  const question = (step: StepEntry) => step.key.split('~')[0];
+  const answered = new Set(steps.filter((step) => step.outcome.ok).map(question));
+  const open = steps.filter((step) => !answered.has(question(step)));
+  if (open.length === 0 && code !== undefined && USELESS_ANSWERS.has(code)) return [];
+  const end = Math.min(...open.map((step) => step.seq));
+  return steps.filter((step) => step.seq < end);
+}
+
 /** Totals of an item's journal. */
 export interface StepTotals {
   calls: number;
   costNano: number;
+  /** Time in calls, in seconds. */
+  seconds: number;
   /** Calls whose model has no known price; their cost is missing from `costNano`. */
   unpricedCalls: number;
 }
 
-export function totalsOf(entries: readonly Pick<StepEntry, 'adopted' | 'costNano'>[]): StepTotals {
-  const totals: StepTotals = { calls: 0, costNano: 0, unpricedCalls: 0 };
+/** What was really called and paid; adopted steps cost nothing. `before`: the totals of earlier epochs. */
+export function totalsOf(
+  entries: readonly Pick<StepEntry, 'adopted' | 'costNano' | 'tookMs'>[],
+  before: StepTotals = { calls: 0, costNano: 0, unpricedCalls: 0, seconds: 0 },
+): StepTotals {
+  const { calls, costNano, unpricedCalls, seconds } = before;
+  const totals: StepTotals = { calls, costNano, unpricedCalls, seconds };
   for (const entry of entries) {
     if (entry.adopted) continue;
     totals.calls += 1;
+    totals.seconds += entry.tookMs / 1000;
     if (entry.costNano === null) totals.unpricedCalls += 1;
     else totals.costNano += entry.costNano;
   }

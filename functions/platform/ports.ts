@@ -7,7 +7,7 @@ import type { ItemDetail } from '../domain/outcome.ts';
 
 /** Batches and their items. Every method is atomic by itself. */
 export interface Batches {
-  /** Write-once by id; false if it is there. */
+  /** Write-once by id; false if it is there, or if an unfinished batch has the same command key. */
   create(batch: Batch): Promise<boolean>;
   get(batchId: string): Promise<Batch | undefined>;
   /** Newest first. */
@@ -56,7 +56,7 @@ export interface Journal {
   claim(batchId: string, itemId: string, leaseMs: number): Promise<ClaimResult>;
   /** Steps of the item's present epoch, by `seq`. */
   steps(item: Item): Promise<StepEntry[]>;
-  /** Records steps, write-once by key, and renews the lease, in one commit. */
+  /** Records steps, write-once by key, renews the lease and clears `claims`, in one commit. */
   append(claim: Claim, steps: readonly StepEntry[], renew: Renewal): Promise<void>;
   /** Item to its end and its shard's counters, in one commit. */
   settle(claim: Claim, settlement: Settlement): Promise<void>;

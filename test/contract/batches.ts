@@ -47,9 +47,9 @@ export function batchesContract(name: string, makeSubject: MakeSubject): void {
     });
 
     it('lists batches newest first, of one command if asked', async () => {
-      const one = await newBatch({ createdAt: 1_800_000_000_001, commandKey: 'list-one' });
+      const one = await newBatch({ createdAt: 1_800_000_000_001, commandKey: 'list-one', state: 'finished' });
       const two = await newBatch({ createdAt: 1_800_000_000_003, commandKey: 'list-two' });
-      const three = await newBatch({ createdAt: 1_800_000_000_002, commandKey: 'list-one' });
+      const three = await newBatch({ createdAt: 1_800_000_000_002, commandKey: 'list-one', state: 'finished' });
       const ids = (list: { id: string }[]) => list.map((batch) => batch.id);
       expect(ids(await batches().list({ limit: 3 }))).toEqual([two.id, three.id, one.id]);
       expect(ids(await batches().list({ limit: 1 }))).toEqual([two.id]);
@@ -284,13 +284,19 @@ export function batchesContract(name: string, makeSubject: MakeSubject): void {
         ...{ ...NO_COUNTS, ...spent, total: 4, passed: 1, scored: 1, scoreSum: 0.2, attempts: 2 },
       });
       const again = await batches().item(batch.id, failed ?? '');
-      expect(again).toMatchObject({ state: 'queued', epoch: 1, claims: 0 });
-      expect(again?.summary).toBeUndefined();
+      expect(again).toMatchObject({
+        state: 'queued',
+        epoch: 1,
+        claims: 0,
+        reopenedFrom: 'failed',
+        summary: { calls: 3 },
+      });
       expect(again?.settledAt).toBeUndefined();
       expect(await batches().item(batch.id, skipped ?? '')).toMatchObject({ state: 'queued', epoch: 1 });
       expect((await batches().details(batch.id, [failed ?? ''])).size).toBe(0);
 
-      await settle(batch.id, failed ?? '', 'passed', sampleSummary({ score: 0.9 }));
+      const cumulative = { calls: 6, costNano: 2000, unpricedCalls: 2 };
+      await settle(batch.id, failed ?? '', 'passed', sampleSummary({ score: 0.9, ...cumulative }));
       expect(await batches().counts(batch.id)).toEqual({
         ...{ ...NO_COUNTS, total: 4, passed: 2, calls: 12, costNano: 4000, unpricedCalls: 4 },
         ...{ scored: 2, scoreSum: 1.1, attempts: 4 },

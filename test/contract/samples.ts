@@ -23,7 +23,7 @@ export function sampleBatch(change: Partial<Batch> = {}): Batch {
     name: 'Mugs',
     state: 'running',
     createdAt: 1_700_000_000_000 + made,
-    commandKey: 'command',
+    commandKey: `command-${process.pid}-${made}`,
     inputs: ['/pictures'],
     selection: { patterns: ['*'], recursive: true, maxFileBytes: 1000 },
     recipe: 'fidelity',

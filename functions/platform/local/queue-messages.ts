@@ -12,12 +12,21 @@ export interface Delivery {
   reason: string | undefined;
 }
 
+/** A message that waits already is not doubled, only made due earlier. */
 export function insertMessages(sql: Sql, messages: readonly Message[], dueAt: number): void {
   for (const message of messages) {
+    const body = JSON.stringify(message);
+    const waiting = sql.run(
+      'UPDATE messages SET due_at = min(due_at, ?) WHERE batch_id = ? AND body = ? AND owner IS NULL',
+      dueAt,
+      message.batchId,
+      body,
+    );
+    if (waiting > 0) continue;
     sql.run(
       'INSERT INTO messages (batch_id, body, due_at, deliveries) VALUES (?, ?, ?, 0)',
       message.batchId,
-      JSON.stringify(message),
+      body,
       dueAt,
     );
   }

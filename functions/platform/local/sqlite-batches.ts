@@ -47,12 +47,15 @@ export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches 
 
 function insertBatch(sql: Sql, batch: Batch): boolean {
   const inserted = sql.run(
-    'INSERT INTO batches (id, created_at, command_key, state, doc) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+    `INSERT INTO batches (id, created_at, command_key, state, doc) SELECT ?, ?, ?, ?, ?
+     WHERE NOT EXISTS (SELECT 1 FROM batches WHERE command_key = ? AND state IN ('running', 'paused'))
+     ON CONFLICT DO NOTHING`,
     batch.id,
     batch.createdAt,
     batch.commandKey,
     batch.state,
     JSON.stringify(batch),
+    batch.commandKey,
   );
   return inserted > 0;
 }
@@ -110,7 +113,7 @@ function detailsOf(sql: Sql, batchId: string, itemIds: readonly string[]): Map<s
 
 /**
  * Takes a page of settled items back. State, score and attempts are uncounted; calls and cost stay, because that money
- * is spent: the item's next end adds what its new epoch costs. Steps of earlier epochs stay in the journal.
+ * is spent: the item's next end adds what came on top. The summary stays until then, steps of earlier epochs for good.
  */
 function reopenPage(sql: Sql, batchId: string, states: readonly TerminalState[], after: number): ItemRow[] {
   const rows = sql.all<ItemRow>(
@@ -126,7 +129,8 @@ function reopenPage(sql: Sql, batchId: string, states: readonly TerminalState[],
     sql.run('DELETE FROM details WHERE item = ?', row.number);
     sql.run(
       `UPDATE items SET state = 'queued', epoch = epoch + 1, claims = 0, first_claimed_at = NULL, settled_at = NULL,
-         summary = NULL, twin = ? WHERE number = ?`,
+         reopened_from = ?, twin = ? WHERE number = ?`,
+      row.state,
       row.twin ?? (row.state === 'skipped' ? earlierTwin(sql, row) : null),
       row.number,
     );

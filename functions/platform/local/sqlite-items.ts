@@ -1,4 +1,4 @@
-import { type Counts, type Item, type ItemState, NO_COUNTS } from '../../domain/batch.ts';
+import { type Counts, type Item, type ItemState, NO_COUNTS, type TerminalState } from '../../domain/batch.ts';
 import type { Sql } from './sqlite.ts';
 
 /** A row of `items`. Rows are our own writing, so they are mapped without another check. */
@@ -19,6 +19,7 @@ export interface ItemRow {
   lease_until: number | null;
   claims: number;
   epoch: number;
+  reopened_from: TerminalState | null;
   first_claimed_at: number | null;
   progress: string | null;
   settled_at: number | null;
@@ -42,6 +43,7 @@ export function itemFrom(row: ItemRow): Item {
     ...(row.twin !== null && { twin: row.twin }),
     ...(row.owner !== null && { owner: row.owner }),
     ...(row.lease_until !== null && { leaseUntil: row.lease_until }),
+    ...(row.reopened_from !== null && { reopenedFrom: row.reopened_from }),
     ...(row.first_claimed_at !== null && { firstClaimedAt: row.first_claimed_at }),
     ...(row.progress !== null && { progress: JSON.parse(row.progress) }),
     ...(row.settled_at !== null && { settledAt: row.settled_at }),

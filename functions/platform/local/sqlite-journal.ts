@@ -77,7 +77,7 @@ function stepsOf(sql: Sql, item: Item): StepEntry[] {
 
 function appendSteps(sql: Sql, claim: Claim, steps: readonly StepEntry[], renew: Renewal, now: number): void {
   const item = sql.get<{ number: number; epoch: number }>(
-    `UPDATE items SET lease_until = ?, progress = coalesce(?, progress)
+    `UPDATE items SET lease_until = ?, claims = 0, progress = coalesce(?, progress)
      WHERE batch_id = ? AND id = ? AND fence = ? AND state = 'running' RETURNING number, epoch`,
     now + renew.leaseMs,
     renew.progress === undefined ? null : JSON.stringify(renew.progress),
@@ -113,6 +113,7 @@ function provesSame(sql: Sql, item: { number: number; epoch: number }, key: stri
 
 function settleItem(sql: Sql, claim: Claim, { state, summary, detail }: Settlement, now: number): void {
   const doc = JSON.stringify(summary);
+  const before = findItem(sql, claim.item.batchId, claim.item.id);
   const item = sql.get<{ number: number; shard: number }>(
     `UPDATE items SET state = ?, summary = ?, settled_at = ?, owner = NULL, lease_until = NULL, progress = NULL
      WHERE batch_id = ? AND id = ? AND fence = ? AND state = 'running' RETURNING number, shard`,
@@ -125,16 +126,17 @@ function settleItem(sql: Sql, claim: Claim, { state, summary, detail }: Settleme
   );
   if (item === undefined) {
     // The very same end again: a commit whose answer was lost.
-    const row = findItem(sql, claim.item.batchId, claim.item.id);
-    if (row?.fence === claim.fence && row.state === state && row.summary === doc) return;
+    if (before?.fence === claim.fence && before.state === state && before.summary === doc) return;
     throw leaseLost(claim);
   }
   sql.run('INSERT OR REPLACE INTO details (item, doc) VALUES (?, ?)', item.number, JSON.stringify(detail));
+  // What an earlier epoch came to is in the counters already.
+  const counted = before && itemFrom(before).summary;
   const counts: Partial<Counts> = {
     [state]: 1,
-    calls: summary.calls,
-    costNano: summary.costNano,
-    unpricedCalls: summary.unpricedCalls,
+    calls: summary.calls - (counted?.calls ?? 0),
+    costNano: summary.costNano - (counted?.costNano ?? 0),
+    unpricedCalls: summary.unpricedCalls - (counted?.unpricedCalls ?? 0),
     attempts: summary.attempts,
     ...(summary.score !== null && { scored: 1, scoreSum: summary.score }),
   };
@@ -143,7 +145,7 @@ function settleItem(sql: Sql, claim: Claim, { state, summary, detail }: Settleme
 
 function releaseItem(sql: Sql, claim: Claim, as: { state: 'queued' | 'parked'; countsAsClaim: boolean }): void {
   const released = sql.run(
-    `UPDATE items SET state = ?, claims = claims - ?, owner = NULL, lease_until = NULL,
+    `UPDATE items SET state = ?, claims = max(0, claims - ?), owner = NULL, lease_until = NULL,
        progress = CASE WHEN ? THEN progress END
      WHERE batch_id = ? AND id = ? AND fence = ? AND state = 'running'`,
     as.state,

@@ -29,7 +29,8 @@ const MIGRATIONS: readonly string[] = [
     number INTEGER PRIMARY KEY, batch_id TEXT NOT NULL REFERENCES batches (id), id TEXT NOT NULL,
     name TEXT NOT NULL COLLATE NOCASE, source TEXT NOT NULL, metadata TEXT NOT NULL, content_hash TEXT NOT NULL,
     work_key TEXT NOT NULL, twin TEXT, state TEXT NOT NULL, shard INTEGER NOT NULL, fence INTEGER NOT NULL, owner TEXT,
-    lease_until INTEGER, claims INTEGER NOT NULL, epoch INTEGER NOT NULL, first_claimed_at INTEGER, progress TEXT,
+    lease_until INTEGER, claims INTEGER NOT NULL, epoch INTEGER NOT NULL, reopened_from TEXT, first_claimed_at INTEGER,
+    progress TEXT,
     settled_at INTEGER, summary TEXT,
     UNIQUE (batch_id, id), UNIQUE (batch_id, name)
   ) STRICT;
@@ -48,6 +49,7 @@ const MIGRATIONS: readonly string[] = [
     deliveries INTEGER NOT NULL, owner TEXT, reason TEXT
   ) STRICT;
   CREATE INDEX messages_due ON messages (batch_id, due_at, id);
+  CREATE INDEX messages_by_body ON messages (batch_id, body);
   CREATE INDEX messages_in_hand ON messages (owner) WHERE owner IS NOT NULL;
   CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY, batch_id TEXT NOT NULL, body TEXT NOT NULL, deliveries INTEGER NOT NULL, reason TEXT NOT NULL,
