@@ -4,6 +4,7 @@ import stringWidth from 'string-width';
 import type { BatchView } from '../app/read-batch.ts';
 import { type Counts, type Item, passRateOf, settledOf } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
+import { oneLine } from '../report/safe-text.ts';
 
 const MARKS = { passed: '✔', failed: '✘', error: '!', skipped: '↷', cancelled: '⊘' } as const;
 const COLOURS = { passed: 'green', failed: 'yellow', error: 'red', skipped: 'gray', cancelled: 'gray' } as const;
@@ -42,7 +43,7 @@ export function settledLine(item: Item): string {
   const score = summary?.score == null ? '' : summary.score.toFixed(2);
   const attempts = summary && summary.attempts > 0 ? plural(summary.attempts, 'attempt') : '';
   const cost = summary && summary.calls > 0 ? dollars(summary.costNano) : '';
-  const said = summary?.code ? `${summary.code}: ${summary.message}` : (summary?.message ?? '');
+  const said = oneLine(summary?.code ? `${summary.code}: ${summary.message}` : (summary?.message ?? ''));
   return `${styleText(COLOURS[state], MARKS[state])} ${columnsOf([item.name, 28], [score, 4], [attempts, 10], [cost, 7])}${said}`;
 }
 
