@@ -12,6 +12,7 @@ import { workOff } from '../app/work-off.ts';
 import { ITEM_STATES, type ItemState } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import { plainText } from '../report/safe-text.ts';
 import { EXPORT_FORMATS, type ExportFormat, renderExport, runDocument } from '../report/text-reports.ts';
 import { type CommandContext, type CommonFlags, withApp } from './context.ts';
 import { wholeFrom } from './parse-values.ts';
@@ -99,8 +100,9 @@ async function showItem(
 ): Promise<void> {
   const { item, steps, detail } = await readItem(app, batchId, wanted);
   if (flags.json) return context.out(JSON.stringify({ item, steps, detail }, null, 2));
-  context.out(`${item.name}  ${item.state}  ${item.source}`);
-  if (item.summary) context.out(`${item.summary.code ? `${item.summary.code}: ` : ''}${item.summary.message}`);
+  context.out(plainText(`${item.name}  ${item.state}  ${item.source}`));
+  if (item.summary)
+    context.out(plainText(`${item.summary.code ? `${item.summary.code}: ` : ''}${item.summary.message}`));
   for (const step of steps) {
     const cost = step.costNano === null ? 'price unknown' : dollars(step.costNano);
     context.out('');
@@ -192,8 +194,9 @@ function openInBrowser(path: string): void {
     .unref();
 }
 
+/** What models and inputs wrote, without what a terminal would obey. */
 function indent(text: string): string {
-  return text
+  return plainText(text)
     .split('\n')
     .map((line) => `    ${line}`)
     .join('\n');

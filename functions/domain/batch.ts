@@ -109,15 +109,6 @@ export function passRateOf(counts: Counts): number | null {
   return judged === 0 ? null : counts.passed / judged;
 }
 
-/**
- * Number of shards for a batch of `items` inputs: 1 up to 500, then the next power of two of items/500, at most 256.
- * One document takes about one write a second for long; a shard is written once per settled item.
- */
-export function shardCountFor(items: number): number {
-  if (items <= 500) return 1;
-  return Math.min(256, 2 ** Math.ceil(Math.log2(items / 500)));
-}
-
 /** Shard of an item, from its (hashed) id, so that neighbours in the catalogue are counted apart. */
 export function shardOf(itemId: string, shardCount: number): number {
   return Number.parseInt(itemId.slice(0, 8), 16) % shardCount;

@@ -12,7 +12,7 @@ export const fileRefSchema = z.object({
 export type FileRef = z.infer<typeof fileRefSchema>;
 
 const partSchema = z.union([z.object({ text: z.string() }), z.object({ file: fileRefSchema })]);
-export type Part = z.infer<typeof partSchema>;
+type Part = z.infer<typeof partSchema>;
 
 /**
  * What is asked of a model. Files are named, never inlined, so a request is small, can be recorded and parked, and has a
