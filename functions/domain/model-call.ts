@@ -12,7 +12,6 @@ export const fileRefSchema = z.object({
 export type FileRef = z.infer<typeof fileRefSchema>;
 
 const partSchema = z.union([z.object({ text: z.string() }), z.object({ file: fileRefSchema })]);
-type Part = z.infer<typeof partSchema>;
 
 /**
  * What is asked of a model. Files are named, never inlined, so a request is small, can be recorded and parked, and has a

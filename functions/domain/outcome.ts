@@ -42,7 +42,6 @@ const resultSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('text'), text: z.string() }),
   z.object({ kind: z.literal('json'), value: z.unknown() }),
 ]);
-type Result = z.infer<typeof resultSchema>;
 
 /** What a recipe gives back for an item whose work was done. */
 export const outcomeSchema = z.object({

@@ -7,6 +7,8 @@
   const ARROW = 'M3 8h9M8.5 4.5 12 8l-3.5 3.5';
   /** Rows drawn above and below the window. */
   const MARGIN = 6;
+  /** A list up to this long is drawn whole, so that the browser's own search finds every row. */
+  const WHOLE = 200;
   /** Printed at most; results.md has all. */
   const PRINTED = 2000;
   const GAP = 12;
@@ -67,10 +69,11 @@
     const size = measure(list, view);
     const lines = Math.ceil(view.rows.length / size.columns);
     list.style.height = `${lines * size.pitch}px`;
+    const whole = view.rows.length <= WHOLE;
     const above = -list.getBoundingClientRect().top;
-    const first = Math.max(0, Math.floor(above / size.pitch) - MARGIN) * size.columns;
+    const first = whole ? 0 : Math.max(0, Math.floor(above / size.pitch) - MARGIN) * size.columns;
     // Also with the list still below the window, so that its first rows can be reached by keyboard.
-    const last = (Math.ceil(Math.max(0, above + innerHeight) / size.pitch) + MARGIN) * size.columns;
+    const last = whole ? WHOLE : (Math.ceil(Math.max(0, above + innerHeight) / size.pitch) + MARGIN) * size.columns;
     const wanted = new Set();
     for (let at = first; at < Math.min(last, view.rows.length); at += 1) wanted.add(at);
     // The row with the focus stays, else the focus would fall back to the page's beginning.
