@@ -17,6 +17,22 @@ export function solidPng(width: number, height: number, [red, green, blue]: read
   ]);
 }
 
+/** The PNG with a text in it that no viewer shows. */
+export function withText(png: Buffer, text: string): Buffer {
+  const end = png.length - 12;
+  return Buffer.concat([
+    png.subarray(0, end),
+    chunk('tEXt', Buffer.from(`Comment\0${text}`, 'latin1')),
+    png.subarray(end),
+  ]);
+}
+
+/** What `withText` put in. */
+export function textOfPng(png: Buffer): string | undefined {
+  const at = png.indexOf('tEXtComment\0', 0, 'latin1');
+  return at < 4 ? undefined : png.toString('latin1', at + 12, at + 4 + png.readUInt32BE(at - 4));
+}
+
 function chunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
   const frame = Buffer.alloc(body.length + 8);

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import type { RunDocument } from '../../functions/report/report-format.ts';
+import { respondToFidelity } from './fidelity-responder.ts';
+import { type GeminiServer, type GeminiServerOptions, startGeminiServer } from './gemini-server.ts';
+import { solidPng } from './png.ts';
+import { tempHome } from './temp-home.ts';
+
+const CLI = fileURLToPath(new URL('../../functions/cli.ts', import.meta.url));
+
+/** How a process of the command line ended. */
+export interface CliEnd {
+  /** Null when it was killed. */
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningCli {
+  process: ChildProcess;
+  ended: Promise<CliEnd>;
+  /** Resolves once standard error has matched. Fails when the process ends without. */
+  noted(pattern: RegExp): Promise<void>;
+}
+
+/** A folder with photos, a state folder and a Gemini server of the test's own, and the real command line over them. */
+export interface CliWorld {
+  root: string;
+  photos: string;
+  home: string;
+  output: string;
+  server: GeminiServer;
+  /** Runs a command to its end. `--home` is added. */
+  cli(...args: string[]): Promise<CliEnd>;
+  /** The same with `--json`: its standard output, parsed. */
+  json<T = RunDocument>(...args: string[]): Promise<T>;
+  start(...args: string[]): RunningCli;
+  /** Arguments of a `run` over the photos, then `more`. */
+  run(...more: string[]): string[];
+}
+
+export async function cliWorld(
+  names: readonly string[] = [],
+  serving: GeminiServerOptions = {},
+  env: Record<string, string> = {},
+): Promise<CliWorld> {
+  const root = await tempHome();
+  const [photos, home, output] = [join(root, 'photos'), join(root, 'home'), join(root, 'output')];
+  mkdirSync(photos);
+  writePhotos(photos, names);
+  const server = await startGeminiServer({ respond: respondToFidelity, ...serving });
+  onTestFinished(() => server.close());
+  const environment = {
+    PATH: process.env.PATH ?? '',
+    HOME: root,
+    GEMINI_API_KEY: 'test',
+    GOOGLE_GEMINI_BASE_URL: server.url,
+    ...env,
+  };
+  const start = (...args: string[]) => startCli([...args, '--home', home], { cwd: root, env: environment });
+  const cli = (...args: string[]) => start(...args).ended;
+  return {
+    ...{ root, photos, home, output, server, cli, start },
+    async json<T>(...args: string[]) {
+      const { stdout, stderr } = await cli(...args, '--json');
+      if (stdout === '') throw new Error(`No output of ${args.join(' ')}: ${stderr}`);
+      return JSON.parse(stdout) as T;
+    },
+    run: (...more) => ['run', photos, '--output-dir', output, ...more],
+  };
+}
+
+let colour = 0;
+
+/** Small pictures, no two of them alike. Names may have folders. */
+export function writePhotos(folder: string, names: readonly string[]): void {
+  for (const name of names) {
+    colour += 1;
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(join(folder, name), solidPng(24, 24, [colour % 256, colour >> 8, 120]));
+  }
+}
+
+/** Names for so many photos, a third of which passes at the second round, a third never. */
+export function photoNames(count: number): string[] {
+  const kinds = ['first', 'second', 'never'];
+  return Array.from({ length: count }, (_, index) => `${String(index).padStart(3, '0')}-${kinds[index % 3]}.png`);
+}
+
+function startCli(args: readonly string[], options: { cwd: string; env: Record<string, string> }): RunningCli {
+  const child = spawn(process.execPath, [CLI, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const closed = once(child, 'close');
+  return {
+    process: child,
+    ended: closed.then(([code]) => ({ code, stdout, stderr })),
+    async noted(pattern) {
+      while (!pattern.test(stderr)) {
+        if (child.exitCode !== null) throw new Error(`It ended without ${pattern}: ${stderr}`);
+        await Promise.race([once(child.stderr, 'data'), closed]);
+      }
+    },
+  };
+}
