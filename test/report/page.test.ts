@@ -146,7 +146,7 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     await page.locator('.strip .attempt img').first().waitFor();
     await page.keyboard.press('Escape');
     expect(await page.locator('#viewer').isVisible()).toBe(false);
-    expect(page.url()).not.toContain('#item=');
+    await page.waitForURL((url) => !url.hash.includes('item='));
     expect(await page.locator('#list a:focus .name').textContent()).toBe(third);
     await page.keyboard.press('End');
     expect(await page.locator('#list a:focus .name').textContent()).toBe((await names(page)).at(-1));
@@ -231,8 +231,9 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     const { page } = await open('catalogue');
     await page.evaluate('dispatchEvent(new Event("beforeprint"))');
     expect(await page.locator('#list li').count()).toBe(60);
+    expect(await page.locator('#list.printed').count()).toBe(1);
     await page.evaluate('dispatchEvent(new Event("afterprint"))');
-    expect(await page.locator('#list li').count()).toBeLessThan(60);
+    expect(await page.locator('#list.printed').count()).toBe(0);
     await page.context().close();
   });
 
@@ -259,7 +260,7 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     }
   });
 
-  it('shows 10,000 items in under a second and scrolls through them', async () => {
+  it('draws only what is near of 10,000 items', async () => {
     const batch = batchIn('large');
     const entries = [...syntheticItems(batch, 10_000, products)];
     for (const [n, product] of products.entries()) {
@@ -274,32 +275,15 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     await report(batch, entries);
     const { page, problems } = await open('large');
     await page.waitForFunction('document.querySelectorAll("#list li").length > 5');
-    const first = (await page.evaluate('performance.now()')) as number;
-    const paint = (await page.evaluate(
-      'performance.getEntriesByName("first-contentful-paint")[0].startTime',
-    )) as number;
-    console.log(`10,000 items: first paint ${paint.toFixed(0)} ms, list ready within ${first.toFixed(0)} ms`);
-    expect(first).toBeLessThan(1000);
     expect(await page.locator('#list li').count()).toBeLessThan(60);
     await page.locator('#list a').first().focus();
     await page.keyboard.press('End');
     expect(await page.locator('#list a:focus').count()).toBe(1);
     expect(await page.locator('#list li:has(a:focus)').getAttribute('aria-posinset')).toBe('10000');
-    const frames = `new Promise((resolve) => {
-      const times = [];
-      let last = performance.now();
-      const tick = (now) => {
-        times.push(now - last);
-        last = now;
-        scrollBy(0, -2000);
-        if (times.length < 60) requestAnimationFrame(tick);
-        else resolve(times.sort((a, b) => a - b)[54]);
-      };
-      requestAnimationFrame(tick);
-    })`;
-    const slow = (await page.evaluate(frames)) as number;
-    console.log(`10,000 items: nine of ten frames within ${slow.toFixed(0)} ms while scrolling`);
-    expect(slow).toBeLessThan(100);
+    await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    expect(await page.locator('#list li').count()).toBe(2000);
+    await page.evaluate('dispatchEvent(new Event("afterprint"))');
+    expect(await page.locator('#list li').count()).toBeLessThan(60);
     await page.locator('#search').fill('bud-vase-9997');
     expect(await page.locator('#list li').count()).toBeLessThan(3);
     expect(problems).toEqual([]);
