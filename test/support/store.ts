@@ -21,8 +21,7 @@ interface StoredStep {
 
 /** What really stands in the SQLite file of a state folder, past all code of the product. */
 export function readStore(home: string): { items: StoredItem[]; steps: StoredStep[]; batches: string[] } {
-  const db = new DatabaseSync(join(home, 'proofsheet.db'), { readOnly: true });
-  try {
+  return withStore(home, (db) => {
     const items = db
       .prepare(
         `SELECT batch_id, id, name, state, fence, epoch, summary ->> 'code' AS code, summary ->> 'calls' AS calls
@@ -42,24 +41,23 @@ export function readStore(home: string): { items: StoredItem[]; steps: StoredSte
       steps: steps as unknown as StoredStep[],
       batches: batches.map(({ id }) => String(id)),
     };
-  } finally {
-    db.close();
-  }
+  });
 }
 
 /** Steps that were called for, those taken over from others not counted. */
 export function recordedCalls(home: string): number {
-  return readStore(home).steps.filter((step) => !step.adopted).length;
+  return withStore(home, (db) => {
+    const counted = db.prepare("SELECT count(*) AS calls FROM steps WHERE entry ->> 'adopted' IS NULL").get();
+    return Number(counted?.calls);
+  });
 }
 
 /** Every item settled, without owner or lease; counters and summaries agree with the items and their steps. */
 export function expectSettledOnce(home: string): void {
-  const db = new DatabaseSync(join(home, 'proofsheet.db'), { readOnly: true });
-  try {
-    const open = db
-      .prepare('SELECT name, state FROM items WHERE settled_at IS NULL OR owner IS NOT NULL OR lease_until IS NOT NULL')
-      .all();
-    expect(open).toEqual([]);
+  withStore(home, (db) => {
+    const open =
+      'SELECT name, state FROM items WHERE settled_at IS NULL OR owner IS NOT NULL OR lease_until IS NOT NULL';
+    expect(db.prepare(open).all()).toEqual([]);
     const counted = db.prepare(
       `SELECT batch_id, sum(total) AS total, sum(passed) AS passed, sum(failed) AS failed, sum(error) AS error,
          sum(cancelled) AS cancelled, sum(skipped) AS skipped, sum(calls) AS calls FROM shards GROUP BY batch_id ORDER BY 1`,
@@ -76,6 +74,13 @@ export function expectSettledOnce(home: string): void {
        FROM items WHERE calls <> steps`,
     );
     expect(wrongBills.all()).toEqual([]);
+  });
+}
+
+function withStore<T>(home: string, read: (db: DatabaseSync) => T): T {
+  const db = new DatabaseSync(join(home, 'proofsheet.db'), { readOnly: true });
+  try {
+    return read(db);
   } finally {
     db.close();
   }
