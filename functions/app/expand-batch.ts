@@ -30,7 +30,7 @@ export async function expandBatch(app: App, message: Expand): Promise<Disposal> 
   if (batch === undefined || batch.state !== 'running' || batch.sealed) return ACK;
   const cursor = message.cursor ?? { input: 0, after: '' };
   const input = batch.inputs[cursor.input];
-  if (input === undefined) return await seal(app, batch);
+  if (input === undefined) return await seal(app, batch, cursor.ignored ?? {});
   const root = await resolveInput(app, input);
   const entries = await app.files.list(root.root, {
     recursive: listsRecursively(root, batch.selection.recursive),
@@ -42,7 +42,8 @@ export async function expandBatch(app: App, message: Expand): Promise<Disposal> 
   const last = entries.at(-1);
   const done = entries.length < app.limits.pageSize || last === undefined;
   const next = done ? { input: cursor.input + 1, after: '' } : { input: cursor.input, after: last.uri };
-  await app.queue.publish([{ kind: 'expand', batchId: batch.id, cursor: next }]);
+  const ignored = withIgnored(cursor.ignored ?? {}, considered);
+  await app.queue.publish([{ kind: 'expand', batchId: batch.id, cursor: { ...next, ignored } }]);
   return ACK;
 }
 
@@ -106,17 +107,18 @@ async function addPage(app: App, batch: Batch, considered: readonly Considered[]
   const items = await app.batches.addItems(batch.id, inputs);
   const open = items.filter((item) => item.state === 'queued');
   await app.queue.publish(open.map((item) => ({ kind: 'process', batchId: batch.id, itemId: item.id })));
-  const reasons = considered.flatMap((entry) => (entry.kind === 'ignored' ? [entry.reason] : []));
-  if (reasons.length === 0) return;
-  await app.batches.change(batch.id, ({ ignored }) => {
-    const counted = { ...ignored };
-    for (const reason of reasons) counted[reason] = (counted[reason] ?? 0) + 1;
-    return { ignored: counted };
-  });
 }
 
-async function seal(app: App, batch: Batch): Promise<Disposal> {
-  await app.batches.change(batch.id, () => ({ sealed: true }));
+function withIgnored(before: Record<string, number>, considered: readonly Considered[]): Record<string, number> {
+  const counts = { ...before };
+  for (const entry of considered) {
+    if (entry.kind === 'ignored') counts[entry.reason] = (counts[entry.reason] ?? 0) + 1;
+  }
+  return counts;
+}
+
+async function seal(app: App, batch: Batch, ignored: Record<string, number>): Promise<Disposal> {
+  await app.batches.change(batch.id, () => ({ sealed: true, ignored }));
   await announceIfComplete(app, batch.id);
   return ACK;
 }

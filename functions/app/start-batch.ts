@@ -80,11 +80,14 @@ function newBatch(
   };
 }
 
-/** Lists the inputs again (files may have been added) and announces what is open. */
+/**
+ * Lists the inputs again (files may have been added) and announces what is open. A finaliser loses its right: it has not
+ * seen what comes, and it may have died.
+ */
 async function goOn(app: App, batch: Batch): Promise<Batch> {
   const reopened = await app.batches.change(batch.id, (current) =>
     current.state === 'running' || current.state === 'paused'
-      ? { state: 'running', sealed: false, ignored: {}, pause: undefined }
+      ? { state: 'running', sealed: false, pause: undefined, finalizer: undefined }
       : undefined,
   );
   if (reopened.state !== 'running') return reopened;

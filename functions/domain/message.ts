@@ -2,11 +2,20 @@ import { z } from 'zod';
 
 /** Messages carry ids only; everything else is in the store. */
 export const messageSchema = z.discriminatedUnion('kind', [
-  /** List the inputs from `cursor` (the last input and name done) on and add them as items. */
+  /**
+   * List the inputs from `cursor` (the last input and name done) on and add them as items. `ignored` counts, by reason, the
+   * files left aside up to there: in the message, because a page that is listed twice must not be counted twice.
+   */
   z.object({
     kind: z.literal('expand'),
     batchId: z.string(),
-    cursor: z.object({ input: z.number().int().nonnegative(), after: z.string() }).optional(),
+    cursor: z
+      .object({
+        input: z.number().int().nonnegative(),
+        after: z.string(),
+        ignored: z.record(z.string(), z.number()).optional(),
+      })
+      .optional(),
   }),
   /** Work one item off. */
   z.object({ kind: z.literal('process'), batchId: z.string(), itemId: z.string() }),
