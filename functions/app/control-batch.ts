@@ -40,6 +40,8 @@ export async function resumeBatch(
   // Open before the items change, so that no finaliser of the earlier revision can close over them.
   await app.batches.change(before.id, (current) => ({
     state: 'running',
+    // A cancel may have come before every input was listed.
+    sealed: current.sealed && !current.cancelRequested,
     cancelRequested: false,
     pause: undefined,
     finalizer: undefined,

@@ -94,17 +94,20 @@ async function recordedSteps(app: App, batch: Batch, claim: Claim): Promise<Step
   return steps;
 }
 
-/** For an item that is taken again, what is of use from its epoch before; for the copy of another item, that item's steps. */
+/** For the copy of another item, that item's steps; for an item that is taken again, what is of use from its epoch before. */
 async function earlierSteps(app: App, batch: Batch, item: Item): Promise<StepEntry[] | 'twin-in-work'> {
-  if (item.reopenedFrom === 'failed') return [];
-  if (item.epoch > 0) {
-    const before = await app.journal.steps({ ...item, epoch: item.epoch - 1 });
-    if (before.length > 0) return stepsWorthKeeping(before, item.summary?.code);
-  }
-  if (item.twin === undefined) return [];
-  const twin = await app.batches.item(batch.id, item.twin);
-  if (twin === undefined) return [];
-  return isTerminal(twin.state) ? await app.journal.steps(twin) : 'twin-in-work';
+  const twin = item.twin === undefined ? undefined : await app.batches.item(batch.id, item.twin);
+  if (twin !== undefined && !isTerminal(twin.state)) return 'twin-in-work';
+  const steps = twin === undefined ? [] : await app.journal.steps(twin);
+  if (steps.length > 0 || item.epoch === 0 || item.reopenedFrom === 'failed') return steps;
+  const before = await app.journal.steps({ ...item, epoch: item.epoch - 1 });
+  return stepsWorthKeeping(before, item.summary?.code);
+}
+
+/** The name that prompts give: a copy is asked about under its twin's name, or the twin's answers would not fit its questions. */
+async function nameInPrompts(app: App, batch: Batch, item: Item): Promise<string> {
+  if (item.twin === undefined) return item.name;
+  return (await app.batches.item(batch.id, item.twin))?.name ?? item.name;
 }
 
 async function pass(
@@ -116,6 +119,7 @@ async function pass(
   recorded: StepEntry[],
 ): Promise<PassResult> {
   const { maxRetries, timeoutMs, lane, maxConcurrent } = batch.run;
+  const name = await nameInPrompts(app, batch, claim.item);
   const ended = new AbortController();
   const deadline = new AbortController();
   app.clock.sleep(app.limits.passMs, ended.signal).then(
@@ -126,7 +130,7 @@ async function pass(
     return await runPass({
       recipe,
       settings: batch.recipeSettings,
-      item: { name: claim.item.name, metadata: claim.item.metadata },
+      item: { name, metadata: claim.item.metadata },
       input: prepared.input,
       recorded,
       lane: directLane({

@@ -1,5 +1,5 @@
 import type { Batch } from '../domain/batch.ts';
-import type { Deliveries } from '../platform/ports.ts';
+import type { Deliveries, Handler } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { batchNamed } from './control-batch.ts';
 import { dispatch } from './dispatch.ts';
@@ -14,9 +14,13 @@ const LOOK_EVERY_MS = 100;
 export async function workOff(app: App, deliveries: Deliveries, batchId: string, concurrency: number): Promise<Batch> {
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, app.stop]);
-  const consuming = deliveries.consume({ batchId, concurrency, signal, handle: (message) => dispatch(app, message) });
+  const halt = newHalt();
+  const handle: Handler = (message) => {
+    return dispatch({ ...app, stop: AbortSignal.any([app.stop, halt.signal()]) }, message);
+  };
+  const consuming = deliveries.consume({ batchId, concurrency, signal, handle });
   try {
-    await Promise.race([consuming, untilEnded(app, batchId, signal)]);
+    await Promise.race([consuming, untilEnded(app, batchId, signal, halt)]);
   } finally {
     over.abort();
     await consuming;
@@ -24,10 +28,29 @@ export async function workOff(app: App, deliveries: Deliveries, batchId: string,
   return await batchNamed(app, batchId);
 }
 
-async function untilEnded(app: App, batchId: string, signal: AbortSignal): Promise<void> {
+async function untilEnded(app: App, batchId: string, signal: AbortSignal, halt: Halt): Promise<void> {
   while (!signal.aborted) {
     const batch = await app.batches.get(batchId);
-    if (batch?.state !== 'running') return;
+    const isRunning = batch?.state === 'running';
+    halt.set(!isRunning || batch.cancelRequested);
+    if (!isRunning) return;
     await app.clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
   }
+}
+
+/** Keeps items in work from further calls while their batch is cancelled or paused; it may be resumed meanwhile. */
+interface Halt {
+  set(halted: boolean): void;
+  signal(): AbortSignal;
+}
+
+function newHalt(): Halt {
+  let controller = new AbortController();
+  return {
+    set(halted) {
+      if (halted) controller.abort();
+      else if (controller.signal.aborted) controller = new AbortController();
+    },
+    signal: () => controller.signal,
+  };
 }
