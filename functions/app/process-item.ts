@@ -104,12 +104,6 @@ async function earlierSteps(app: App, batch: Batch, item: Item): Promise<StepEnt
   return stepsWorthKeeping(before, item.summary?.code);
 }
 
-/** The name that prompts give: a copy is asked about under its twin's name, or the twin's answers would not fit its questions. */
-async function nameInPrompts(app: App, batch: Batch, item: Item): Promise<string> {
-  if (item.twin === undefined) return item.name;
-  return (await app.batches.item(batch.id, item.twin))?.name ?? item.name;
-}
-
 async function pass(
   app: App,
   batch: Batch,
@@ -119,7 +113,6 @@ async function pass(
   recorded: StepEntry[],
 ): Promise<PassResult> {
   const { maxRetries, timeoutMs, lane, maxConcurrent } = batch.run;
-  const name = await nameInPrompts(app, batch, claim.item);
   const ended = new AbortController();
   const deadline = new AbortController();
   app.clock.sleep(app.limits.passMs, ended.signal).then(
@@ -130,7 +123,7 @@ async function pass(
     return await runPass({
       recipe,
       settings: batch.recipeSettings,
-      item: { name, metadata: claim.item.metadata },
+      metadata: claim.item.metadata,
       input: prepared.input,
       recorded,
       lane: directLane({

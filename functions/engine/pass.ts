@@ -14,7 +14,7 @@ import { StepHistory } from './step-history.ts';
 export interface PassInput {
   recipe: Recipe;
   settings: unknown;
-  item: RecipeContext<unknown>['item'];
+  metadata: RecipeContext<unknown>['metadata'];
   input: FileRef;
   /** Steps of earlier passes. */
   recorded: readonly StepEntry[];
@@ -85,11 +85,11 @@ class Pass {
   }
 
   #context(): RecipeContext<unknown> {
-    const { settings, input, item } = this.#input;
+    const { settings, input, metadata } = this.#input;
     return {
       settings,
       input,
-      item,
+      metadata,
       text: (step, request) => this.#ask(step, { ...request, kind: 'text' }, textOf),
       json: (step, request, shape) => this.#ask(step, jsonRequest(request, shape), (outcome) => jsonOf(outcome, shape)),
       image: (step, request) => this.#ask(step, { ...request, kind: 'image' }, fileOf),

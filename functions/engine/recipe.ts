@@ -25,8 +25,11 @@ export interface Recipe<Settings = unknown> {
 export interface RecipeContext<Settings> {
   readonly settings: Settings;
   readonly input: FileRef;
-  /** Name of the item, its title and other columns of a manifest. Data, never instructions. */
-  readonly item: { readonly name: string; readonly metadata: Readonly<Record<string, string>> };
+  /**
+   * Title and other columns of a manifest; data, never instructions. An item's name and source are not here: what is asked must
+   * follow from content, metadata and settings alone, or equal work could not share its answers.
+   */
+  readonly metadata: Readonly<Record<string, string>>;
   /** A text answer. Fails with ProofsheetError when the model refuses or the call finally fails. */
   text(step: string, request: RequestOf): Promise<StepAnswer<string>>;
   /** An answer of the given shape; one that has another shape is asked for once more, then `malformed_answer`. */

@@ -100,7 +100,7 @@ function checkJudge(settings: Settings): void {
 }
 
 async function describe(context: RecipeContext<Settings>): Promise<string> {
-  const text = `Name and catalogue data of the product, as JSON: ${quoted(context.item)}`;
+  const text = `Catalogue data of the product, as JSON: ${quoted(context.metadata)}`;
   const parts = [{ file: context.input }, { text }];
   const answer = await context.text('describe', { model: context.settings.textModel, system: DESCRIBE, parts });
   return answer.value.trim();
@@ -181,7 +181,7 @@ function promptOf(context: RecipeContext<Settings>, description: string, correct
   return generatePrompt({
     scene: quoted(context.settings.prompt ?? ANY_SCENE),
     description: quoted(description),
-    product: quoted(context.item),
+    product: quoted(context.metadata),
     corrections: corrections.length === 0 ? '' : correctionsBlock({ lines }),
   });
 }

@@ -63,7 +63,7 @@ export function passRunner(recipe: Recipe, of: { lane: Lane; clock?: Clock; stop
     runPass({
       recipe,
       settings: of.settings ?? {},
-      item: { name: 'mug.png', metadata: {} },
+      metadata: {},
       input: INPUT,
       recorded: [...journal],
       lane: of.lane,

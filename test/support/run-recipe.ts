@@ -38,7 +38,7 @@ export async function runRecipe<Settings>(
     objects: Objects;
     input: FileRef;
     settings?: Record<string, unknown>;
-    item?: RecipeContext<Settings>['item'];
+    metadata?: RecipeContext<Settings>['metadata'];
   },
 ): Promise<{ outcome?: Outcome; error?: unknown; steps: RecordedStep[] }> {
   const steps: RecordedStep[] = [];
@@ -50,7 +50,7 @@ export async function runRecipe<Settings>(
   const context: RecipeContext<Settings> = {
     settings: recipe.settings.parse(given.settings ?? {}),
     input: given.input,
-    item: given.item ?? { name: 'item', metadata: {} },
+    metadata: given.metadata ?? {},
     async text(step, request) {
       const answer = await call(step, { ...request, kind: 'text' });
       return { value: answer.text ?? '', modelVersion: answer.modelVersion };
