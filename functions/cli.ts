@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { appendFileSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, appendFileSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { createLogUpdate } from 'log-update';
@@ -97,8 +97,27 @@ function openLocal(settings: Settings): OpenApp {
 function machineChecks(settings: Settings): { what: string; ok: boolean; message: string }[] {
   return [
     { what: 'Node.js', ok: Number(process.versions.node.split('.')[0]) >= 24, message: process.version },
-    { what: 'state folder', ok: true, message: `${settings.home} is readable and writable` },
+    folderCheck('state folder', settings.home),
+    folderCheck('output folder', settings.outputDir),
   ];
+}
+
+/** Whether a folder, or the nearest one above it that exists, can be written, and how much room there is. */
+function folderCheck(what: string, folder: string): { what: string; ok: boolean; message: string } {
+  let existing = folder;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  try {
+    accessSync(existing, constants.W_OK | constants.X_OK);
+    const { bavail, bsize } = statfsSync(existing);
+    const free = (bavail * bsize) / 1e9;
+    return { what, ok: free > 1, message: `${folder} can be written; ${free.toFixed(1)} GB free` };
+  } catch {
+    return {
+      what,
+      ok: false,
+      message: `${existing} cannot be written; change its permissions or choose another folder`,
+    };
+  }
 }
 
 /** First signal: finish what is under way. Second: leave at once; the store is consistent at any moment. */
