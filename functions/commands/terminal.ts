@@ -21,7 +21,10 @@ export interface ProgressFrame {
 export function progressFrame({ view, columns, now, since }: ProgressFrame): string {
   const { batch, counts, running, queued, recent } = view;
   const lines = [
-    styleText('bold', `${batch.name} · ${batch.recipe} · ${batch.id}${batch.simulated ? ' · SIMULATED' : ''}`),
+    styleText(
+      'bold',
+      `${cut(batch.name, columns - 52)} · ${batch.recipe} · ${batch.id}${batch.simulated ? ' · SIMULATED' : ''}`,
+    ),
     barLine(counts, batch.sealed, columns),
     countsLine(counts, running.length, queued),
   ];

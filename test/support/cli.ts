@@ -5,10 +5,10 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { RunDocument } from '../../functions/report/report-format.ts';
-import { respondToFidelity } from './fidelity-responder.ts';
+import { photoText, respondToFidelity } from './fidelity-responder.ts';
 import { type GeminiServer, type GeminiServerOptions, startGeminiServer } from './gemini-server.ts';
-import { solidPng } from './png.ts';
-import { tempHome } from './temp-home.ts';
+import { solidPng, withText } from './png.ts';
+import { makeHome } from './temp-home.ts';
 
 const CLI = fileURLToPath(new URL('../../functions/cli.ts', import.meta.url));
 /** Halves the time to start, which counts where a test starts many processes. */
@@ -29,6 +29,8 @@ export interface RunningCli {
   noted(pattern: RegExp): Promise<void>;
 }
 
+type AtEnd = (end: () => Promise<void> | void) => void;
+
 /** A folder with photos, a state folder and a Gemini server of the test's own, and the real command line over them. */
 export interface CliWorld {
   root: string;
@@ -45,17 +47,20 @@ export interface CliWorld {
   run(...more: string[]): string[];
 }
 
+/** Everything ends with the test, or when the functions given to `atEnd` are called. */
 export async function cliWorld(
   names: readonly string[] = [],
   serving: GeminiServerOptions = {},
-  env: Record<string, string> = {},
+  options: { env?: Record<string, string>; atEnd?: AtEnd } = {},
 ): Promise<CliWorld> {
-  const root = await tempHome();
+  const { env = {}, atEnd = onTestFinished } = options;
+  const { path: root, remove } = await makeHome();
+  atEnd(remove);
   const [photos, home, output] = [join(root, 'photos'), join(root, 'home'), join(root, 'output')];
   mkdirSync(photos);
   writePhotos(photos, names);
   const server = await startGeminiServer({ respond: respondToFidelity, ...serving });
-  onTestFinished(() => server.close());
+  atEnd(() => server.close());
   const environment = {
     PATH: process.env.PATH ?? '',
     HOME: root,
@@ -64,7 +69,7 @@ export async function cliWorld(
     GOOGLE_GEMINI_BASE_URL: server.url,
     ...env,
   };
-  const start = (...args: string[]) => startCli([...args, '--home', home], { cwd: root, env: environment });
+  const start = (...args: string[]) => startCli([...args, '--home', home], { cwd: root, env: environment, atEnd });
   const cli = (...args: string[]) => start(...args).ended;
   return {
     ...{ root, photos, home, output, server, cli, start },
@@ -79,12 +84,13 @@ export async function cliWorld(
 
 let colour = 0;
 
-/** Small pictures, no two of them alike. Names may have folders. */
+/** Small pictures, no two of them alike, each with its name in it for `itemOf`. Names may have folders. */
 export function writePhotos(folder: string, names: readonly string[]): void {
   for (const name of names) {
     colour += 1;
     mkdirSync(dirname(join(folder, name)), { recursive: true });
-    writeFileSync(join(folder, name), solidPng(24, 24, [colour % 256, colour >> 8, 120]));
+    const picture = solidPng(24, 24, [colour % 256, colour >> 8, 120]);
+    writeFileSync(join(folder, name), withText(picture, photoText(name)));
   }
 }
 
@@ -94,9 +100,12 @@ export function photoNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${String(index).padStart(3, '0')}-${kinds[index % 3]}.png`);
 }
 
-function startCli(args: readonly string[], options: { cwd: string; env: Record<string, string> }): RunningCli {
-  const child = spawn(process.execPath, [CLI, ...args], { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  onTestFinished(() => void child.kill('SIGKILL'));
+function startCli(
+  args: readonly string[],
+  { cwd, env, atEnd }: { cwd: string; env: Record<string, string>; atEnd: AtEnd },
+): RunningCli {
+  const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  atEnd(() => void child.kill('SIGKILL'));
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;

@@ -15,7 +15,7 @@ export function respondToFidelity(call: Call): Reply {
   const name = itemOf(call);
   switch (stepOf(call)) {
     case 'describe':
-      return textReply(`A product, item<${encodeURIComponent(name)}>. It is red, matt and round.`);
+      return textReply(`A product, ${photoText(name)}. It is red, matt and round.`);
     case 'questions':
       return jsonReply(questionnaire());
     case 'entailment':
@@ -56,26 +56,31 @@ export function stepOf(call: Call): 'describe' | 'questions' | 'entailment' | 'g
   return asked.includes('results') ? 'entailment' : 'judge';
 }
 
-/** Name of the item that a call is about. */
+/** Name under which the photo was written that a call is about, from the photo or what came of it. */
 export function itemOf(call: Call): string {
   const step = stepOf(call);
-  if (step === 'describe') return JSON.parse(call.prompt.slice(call.prompt.indexOf('{'))).name;
-  const text = step === 'judge' ? (textOfPng(call.images[0]?.data ?? Buffer.alloc(0)) ?? '') : call.prompt;
-  const name = NAME.exec(text)?.[1];
-  if (name === undefined) throw new Error(`No item in the call: ${text.slice(0, 200)}`);
-  return decodeURIComponent(name);
+  const text = step === 'describe' || step === 'judge' ? textIn(call) : call.prompt;
+  return decodeURIComponent(NAME.exec(text)?.[1] ?? 'unknown');
+}
+
+/** A text by which the photo of an item is known again. */
+export function photoText(name: string): string {
+  return `item<${encodeURIComponent(name)}>`;
+}
+
+function textIn(call: Call): string {
+  return textOfPng(call.images[0]?.data ?? Buffer.alloc(0)) ?? '';
 }
 
 /** The round of a generate or judge call: each failed round adds two corrections to the prompt. */
 function roundOf(call: Call): number {
-  if (stepOf(call) === 'judge')
-    return Number(/round (\d)/.exec(textOfPng(call.images[0]?.data ?? Buffer.alloc(0)) ?? '')?.[1]);
+  if (stepOf(call) === 'judge') return Number(/round (\d)/.exec(textIn(call))?.[1]);
   return 1 + (call.prompt.match(/^- .* must be "/gm)?.length ?? 0) / 2;
 }
 
 function candidate(name: string, round: number): Buffer {
   const shade = [...name].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 256, round);
-  return withText(solidPng(16, 16, [shade, 60 * round, 90]), `item<${encodeURIComponent(name)}> round ${round}`);
+  return withText(solidPng(16, 16, [shade, 60 * round, 90]), `${photoText(name)} round ${round}`);
 }
 
 function questionnaire() {
