@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { copyFile, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { FileContent } from '../ports.ts';
 import { systemCode, writeError } from './disk-errors.ts';
 
@@ -18,24 +19,40 @@ const LEFTOVER_AGE_MS = 3_600_000;
 const MOST_REMEMBERED = 10_000;
 const WRITE_BYTES = 65_536;
 
+// Numbers instead of FileHandles, so that a file can be closed without another turn through the thread pool.
+const open = promisify(fs.open);
+const writeAll: (fd: number, content: string | Uint8Array) => Promise<void> = promisify(fs.writeFile);
+const datasync = promisify(fs.fdatasync);
+const sync = promisify(fs.fsync);
+
 /** Makes folders as needed; on the first write to a folder, leftovers of killed processes in it are swept. */
 export function atomicFiles(): AtomicFiles {
   const swept = new Set<string>();
-  async function prepare(folder: string): Promise<void> {
-    // Each time, because folders of results may be removed while a server runs.
+  /** False if the folder was there. */
+  async function prepare(folder: string): Promise<boolean> {
     const created = await mkdir(folder, { recursive: true });
     if (created !== undefined) await syncFolder(dirname(created));
-    if (swept.has(folder)) return;
+    if (swept.has(folder)) return created !== undefined;
     if (swept.size >= MOST_REMEMBERED) swept.clear();
     swept.add(folder);
     if (created === undefined) await sweepLeftovers(folder);
+    return created !== undefined;
+  }
+  /** Folders of results may be removed while a server runs; looking each time would cost as much as the write. */
+  async function fillIn(folder: string, temporary: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+    if (!swept.has(folder)) await prepare(folder);
+    try {
+      await fill(temporary);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' || !(await prepare(folder))) throw error;
+      await fill(temporary);
+    }
   }
   async function place<T>(path: string, fill: (temporary: string) => Promise<void>, move: Move<T>): Promise<T> {
     const folder = dirname(path);
     const temporary = join(folder, `.proofsheet-${randomBytes(8).toString('hex')}.tmp`);
     try {
-      await prepare(folder);
-      await fill(temporary);
+      await fillIn(folder, temporary, fill);
       return await move(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
@@ -52,28 +69,28 @@ type Move<T> = (from: string, to: string) => Promise<T>;
 
 /** Writes a new file and forces it to the disk, so that after a power cut its name never stands for half of it. */
 export async function writeNew(path: string, content: FileContent): Promise<void> {
-  const handle = await open(path, 'wx', 0o644);
+  const fd = await open(path, 'wx', 0o644);
   try {
-    if (typeof content === 'string' || content instanceof Uint8Array) await handle.writeFile(content);
-    else await writeChunks(handle, content);
-    await handle.datasync();
+    if (typeof content === 'string' || content instanceof Uint8Array) await writeAll(fd, content);
+    else await writeChunks(fd, content);
+    await datasync(fd);
   } finally {
-    await handle.close();
+    fs.closeSync(fd);
   }
 }
 
 /** Forces names in a folder to the disk. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
+  const fd = fs.openSync(folder, fs.constants.O_RDONLY);
   try {
-    await handle.sync();
+    await sync(fd);
   } finally {
-    await handle.close();
+    fs.closeSync(fd);
   }
 }
 
 /** Small pieces are gathered: one write per line of a large report would take most of its time. */
-async function writeChunks(handle: FileHandle, content: AsyncIterable<string | Uint8Array>): Promise<void> {
+async function writeChunks(fd: number, content: AsyncIterable<string | Uint8Array>): Promise<void> {
   let gathered: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of content) {
@@ -81,11 +98,11 @@ async function writeChunks(handle: FileHandle, content: AsyncIterable<string | U
     gathered.push(piece);
     bytes += piece.byteLength;
     if (bytes < WRITE_BYTES) continue;
-    await handle.writeFile(Buffer.concat(gathered));
+    await writeAll(fd, Buffer.concat(gathered));
     gathered = [];
     bytes = 0;
   }
-  await handle.writeFile(Buffer.concat(gathered));
+  await writeAll(fd, Buffer.concat(gathered));
 }
 
 async function sweepLeftovers(folder: string): Promise<void> {
@@ -107,7 +124,7 @@ async function linkOnce(temporary: string, path: string): Promise<boolean> {
     // Without hard links (FAT, some network drives) a copy that refuses to replace is the next best.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error;
     try {
-      await copyFile(temporary, path, constants.COPYFILE_EXCL);
+      await copyFile(temporary, path, fs.constants.COPYFILE_EXCL);
     } catch (failure) {
       if (systemCode(failure) === 'EEXIST') return removed(temporary, false);
       throw failure;

@@ -1,6 +1,7 @@
-import { constants } from 'node:fs';
-import { copyFile, open, readFile, rm, stat } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import { copyFile, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
+import { promisify } from 'node:util';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileRef } from '../../domain/model-call.ts';
 import { sha256 } from '../../lib/hash.ts';
@@ -8,6 +9,10 @@ import type { Files } from '../ports.ts';
 import { atomicFiles, syncFolder, writeNew } from './atomic-file.ts';
 import { readError, systemCode, writeError } from './disk-errors.ts';
 import { diskListing } from './disk-listing.ts';
+
+// Numbers instead of FileHandles, so that looking at an open file and closing it need no turn through the thread pool.
+const open = promisify(fs.open);
+const read = promisify(fs.read);
 
 /** Endings of stored objects, for people who look into the folder. */
 const ENDINGS: Readonly<Record<string, string>> = {
@@ -46,7 +51,7 @@ export function diskFiles({ home }: { home: string }): Files {
     async put(bytes, mimeType, size) {
       const file: FileRef = { sha256: sha256(bytes), mimeType, bytes: bytes.byteLength, ...size };
       const path = objectPath(objects, file);
-      if ((await sizeOf(path)) === file.bytes) return file;
+      if (objectSize(path) === file.bytes) return file;
       // Two writers of one object write the same bytes, so it does not matter whose stay.
       await files.replace(path, (temporary) => writeNew(temporary, bytes));
       await syncFolder(dirname(path));
@@ -55,10 +60,10 @@ export function diskFiles({ home }: { home: string }): Files {
     open: async (file) => readObject(objects, file),
     async copy(file, uri) {
       const [from, to] = [objectPath(objects, file), localPath(uri)];
-      if ((await sizeOf(from)) !== file.bytes) throw missingObject(from, undefined);
+      if (objectSize(from) !== file.bytes) throw missingObject(from, undefined);
       // Rendering the results of a large batch again must not write all its pictures again.
       if (await holds(to, file)) return;
-      await files.replace(to, (temporary) => copyFile(from, temporary, constants.COPYFILE_FICLONE));
+      await files.replace(to, (temporary) => copyFile(from, temporary, fs.constants.COPYFILE_FICLONE));
     },
     async remove(uri) {
       const path = localPath(uri);
@@ -84,6 +89,11 @@ function objectPath(objects: string, file: FileRef): string {
   return resolve(objects, file.sha256.slice(0, 2), `${file.sha256}.${ENDINGS[file.mimeType] ?? 'bin'}`);
 }
 
+/** At once: the state folder is on this machine, and a turn through the thread pool costs ten times the look. */
+function objectSize(path: string): number | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false })?.size;
+}
+
 async function sizeOf(path: string): Promise<number | undefined> {
   return await stat(path).then(
     (found) => found.size,
@@ -102,20 +112,30 @@ async function holds(path: string, file: FileRef): Promise<boolean> {
 async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
   try {
     // Without waiting: a pipe or device in the place of a file must not stop the process.
-    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
-      const stats = await handle.stat();
+      const stats = fs.fstatSync(fd);
       if (!stats.isFile()) throw new ProofsheetError('unreadable_file', `${path} is not a regular file.`);
       if (stats.size > maxBytes) throw tooLarge(path, stats.size, maxBytes);
-      const bytes = await handle.readFile();
-      if (bytes.byteLength > maxBytes) throw tooLarge(path, bytes.byteLength, maxBytes);
-      return bytes;
+      return await readOut(fd, stats.size);
     } finally {
-      await handle.close();
+      fs.closeSync(fd);
     }
   } catch (error) {
     throw readError(error, path);
   }
+}
+
+/** What an open file holds, up to the size it had. */
+async function readOut(fd: number, size: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  let filled = 0;
+  while (filled < size) {
+    const { bytesRead } = await read(fd, bytes, filled, size - filled, filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
 }
 
 function tooLarge(path: string, bytes: number, maxBytes: number): ProofsheetError {

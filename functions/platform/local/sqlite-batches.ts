@@ -101,10 +101,11 @@ function batchFrom(doc: string): Batch {
   return batchSchema.parse(JSON.parse(doc));
 }
 
+/** CROSS JOIN keeps the order: left to itself SQLite goes through all items of the batch for each page. */
 function detailsOf(sql: Sql, batchId: string, itemIds: readonly string[]): Map<string, ItemDetail> {
   const rows = sql.all<{ id: string; doc: string }>(
     `SELECT items.id, details.doc FROM json_each(?) AS wanted
-     JOIN items ON items.batch_id = ? AND items.id = wanted.value JOIN details ON details.item = items.number`,
+     CROSS JOIN items ON items.batch_id = ? AND items.id = wanted.value JOIN details ON details.item = items.number`,
     JSON.stringify(itemIds),
     batchId,
   );

@@ -40,5 +40,5 @@ function resultCode(error: unknown): number | undefined {
 
 function fileSystemSentence(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
-  return `cannot be opened (${String(error.code)}); check the permissions of the state folder.`;
+  return `cannot be opened or written (${String(error.code)}); check the disk and the permissions of the state folder.`;
 }
