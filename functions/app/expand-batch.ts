@@ -27,7 +27,9 @@ export type Considered = { kind: 'item'; item: NewItem } | { kind: 'ignored'; re
 /** Adds one page of the inputs as items and publishes their messages, then goes on in another message; seals the batch after the last page. */
 export async function expandBatch(app: App, message: Expand): Promise<Disposal> {
   const batch = await app.batches.get(message.batchId);
-  if (batch === undefined || batch.state !== 'running' || batch.sealed) return ACK;
+  if (batch === undefined || batch.state !== 'running') return ACK;
+  // The delivery that sealed the batch may have died before it could announce that all is done.
+  if (batch.sealed) return await ended(app, batch.id);
   const cursor = message.cursor ?? { input: 0, after: '' };
   const input = batch.inputs[cursor.input];
   if (input === undefined) return await seal(app, batch, cursor.ignored ?? {});
@@ -119,6 +121,10 @@ function withIgnored(before: Record<string, number>, considered: readonly Consid
 
 async function seal(app: App, batch: Batch, ignored: Record<string, number>): Promise<Disposal> {
   await app.batches.change(batch.id, () => ({ sealed: true, ignored }));
-  await announceIfComplete(app, batch.id);
+  return await ended(app, batch.id);
+}
+
+async function ended(app: App, batchId: string): Promise<Disposal> {
+  await announceIfComplete(app, batchId);
   return ACK;
 }

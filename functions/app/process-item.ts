@@ -37,7 +37,7 @@ export async function processItem(app: App, message: Message & { kind: 'process'
 /** What failed outside the recipe. The lease always ends, so that nobody waits for it. */
 async function giveUp(app: App, batch: Batch, claim: Claim, error: ProofsheetError): Promise<Disposal> {
   if (error.disposition === 'conflict') return { kind: 'retry' };
-  if (error.scope === 'batch' || error.code === 'storage') return await pauseBatch(app, batch, claim, error);
+  if (stopsBatch(error)) return await pauseBatch(app, batch, claim, error);
   if (error.disposition === 'permanent') {
     const steps = await app.journal.steps(claim.item);
     const ended = await end(app, batch, claim, { state: 'error', error }, steps, undefined).catch(() => undefined);
@@ -180,8 +180,13 @@ async function fail(
 ): Promise<Disposal> {
   const { error, steps } = result;
   if (error.disposition === 'conflict') throw error;
-  if (error.scope === 'item') return await end(app, batch, claim, { state: 'error', error }, steps, prepared);
-  return await pauseBatch(app, batch, claim, error);
+  if (stopsBatch(error)) return await pauseBatch(app, batch, claim, error);
+  return await end(app, batch, claim, { state: 'error', error }, steps, prepared);
+}
+
+/** A full disk is no item's fault, and none could record its end. */
+function stopsBatch(error: ProofsheetError): boolean {
+  return error.scope === 'batch' || error.code === 'storage';
 }
 
 /** Every item would fail in the same way: the batch waits for a person (or for the quota), its items stay as they are. */

@@ -1,0 +1,52 @@
+import type { Platform } from '../../functions/platform/ports.ts';
+
+/** What a process that died throws from every port. */
+export class Crash extends Error {}
+
+export type Death = 'before' | 'after' | undefined;
+
+const WRITES = {
+  batches: ['create', 'change', 'addItems', 'reopen'],
+  journal: ['claim', 'append', 'settle', 'release'],
+  queue: ['publish'],
+} as const;
+
+/**
+ * The platform as one process sees it that dies at a write, before or after the write is done. `death` is asked at each
+ * write, by name such as `journal.append`. From then on nothing that this process does has an effect.
+ */
+export function crashingPlatform(
+  platform: Platform,
+  death: (write: string) => Death,
+): Platform & { isDead(): boolean } {
+  let dead = false;
+  const refuseDead = () => {
+    if (dead) throw new Crash('The process is dead.');
+  };
+  const wrap = <Port extends object>(port: Port, name: string, writes: readonly string[]): Port =>
+    new Proxy(port, {
+      get(target, member, receiver) {
+        const method = Reflect.get(target, member, receiver);
+        if (typeof method !== 'function') return method;
+        return async (...args: unknown[]) => {
+          refuseDead();
+          const when = writes.includes(String(member)) ? death(`${name}.${String(member)}`) : undefined;
+          if (when === 'before') dead = true;
+          refuseDead();
+          const result = await method.apply(target, args);
+          if (when === 'after') dead = true;
+          refuseDead();
+          return result;
+        };
+      },
+    });
+  return {
+    ...platform,
+    batches: wrap(platform.batches, 'batches', WRITES.batches),
+    journal: wrap(platform.journal, 'journal', WRITES.journal),
+    queue: wrap(platform.queue, 'queue', WRITES.queue),
+    models: wrap(platform.models, 'models', []),
+    files: { ...wrap(platform.files, 'files', []), join: platform.files.join },
+    isDead: () => dead,
+  };
+}
