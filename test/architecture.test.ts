@@ -11,7 +11,10 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ['domain', ['domain', 'lib/hash.ts', 'npm:zod', 'npm:picomatch']],
   ['media', ['media', 'domain', 'lib', 'node:', 'npm:sharp', 'npm:file-type', 'npm:p-limit']],
   ['platform/ports.ts', ['type:domain']],
-  ['platform/google', ['platform/google', 'platform/ports.ts', 'domain', 'lib', 'node:', 'npm:@google', 'npm:zod']],
+  [
+    'platform/google',
+    ['platform/google', 'platform/ports.ts', 'domain', 'lib', 'node:', 'npm:@google', 'npm:@google-cloud', 'npm:zod'],
+  ],
   [
     'platform/local',
     ['platform/local', 'platform/ports.ts', 'domain', 'media', 'lib', 'node:', 'npm:sharp', 'npm:zod'],

@@ -3,9 +3,9 @@ import { NO_COUNTS } from '../../functions/domain/batch.ts';
 import type { Claim } from '../../functions/platform/ports.ts';
 import {
   claimed,
-  type MakeSubject,
+  type MakeStoreSubject,
   SAMPLE_DETAIL,
-  type Subject,
+  type StoreSubject,
   sampleBatch,
   sampleInput,
   sampleStep,
@@ -16,9 +16,9 @@ const LOST = { code: 'lease_lost', disposition: 'conflict' };
 const RENEW = { leaseMs: 60_000 };
 
 /** What every implementation of `Journal` does. */
-export function journalContract(name: string, makeSubject: MakeSubject): void {
+export function journalContract(name: string, makeSubject: MakeStoreSubject): void {
   describe(`${name}: journal`, () => {
-    let subject: Subject;
+    let subject: StoreSubject;
     beforeAll(async () => {
       subject = await makeSubject();
     });

@@ -13,6 +13,13 @@ export interface Subject {
 }
 export type MakeSubject = () => Promise<Subject>;
 
+/** What the suites of the state work on. */
+export interface StoreSubject {
+  platform: Pick<Platform, 'batches' | 'journal' | 'clock'>;
+  close(): Promise<void>;
+}
+export type MakeStoreSubject = () => Promise<StoreSubject>;
+
 let made = 0;
 
 /** A running batch with an id of its own. */

@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto';
+import { type DocumentSnapshot, FieldValue, type Firestore, type Query } from '@google-cloud/firestore';
+import type { Batch, Item, ItemState } from '../../domain/batch.ts';
+import { ProofsheetError } from '../../domain/errors.ts';
+import type { ItemDetail } from '../../domain/outcome.ts';
+import type { Batches } from '../ports.ts';
+import { commitOnce, inRounds, type NotCommitted, readAll, unchangedSince } from './firestore-commit.ts';
+import { countsOf } from './firestore-counts.ts';
+import { batchFields, batchFrom, batchOf, itemFrom, unpacked } from './firestore-documents.ts';
+import { translating } from './firestore-errors.ts';
+import { receiveItems } from './firestore-intake.ts';
+import { batchesOf, batchRef, commandRef, detailRef, itemRef, itemsOf } from './firestore-layout.ts';
+import { reopenItems } from './firestore-reopen.ts';
+
+const UNFINISHED = ['running', 'paused'];
+/** Stamps that a batch keeps; as many writers may come between a write and its writer's look. */
+const STAMPS = 8;
+
+/** Batches in Firestore. What decides between two writers is a precondition in the commit that makes the change. */
+export function firestoreBatches(db: Firestore): Batches {
+  return translating<Batches>({
+    create: (batch) => createBatch(db, batch),
+    get: async (batchId) => batchFrom(await batchRef(db, batchId).get()),
+    list: ({ limit, commandKey }) => newestBatches(db, limit, commandKey),
+    change: (batchId, decide) => changeBatch(db, batchId, decide),
+    addItems: async (batchId, inputs) => await receiveItems(db, await batchNamed(db, batchId), inputs),
+    item: async (batchId, itemId) => itemFrom(await itemRef(db, batchId, itemId).get()),
+    items: (batchId, page) => pageOfItems(db, batchId, page),
+    recent: (batchId, { limit }) => itemsFrom(itemsOf(db, batchId).orderBy('settledAt', 'desc').limit(limit)),
+    details: (batchId, itemIds) => detailsOf(db, batchId, itemIds),
+    counts: (batchId) => countsOf(db, batchId),
+    reopen: (batchId, states) => reopenItems(db, batchId, states),
+  });
+}
+
+/** The command's document is the lock; which of its batches are unfinished is read from the batches. */
+async function createBatch(db: Firestore, batch: Batch): Promise<boolean> {
+  const stamp = randomUUID();
+  const ref = batchRef(db, batch.id);
+  const lock = commandRef(db, batch.commandKey);
+  return await inRounds(async (): Promise<{ kind: 'done'; result: boolean } | NotCommitted> => {
+    const [there, locked] = await readAll(db, [ref, lock]);
+    if (there?.exists) return { kind: 'done', result: stampsOf(there).includes(stamp) };
+    const same = batchesOf(db).where('commandKey', '==', batch.commandKey).where('state', 'in', UNFINISHED).limit(1);
+    if (!(await same.get()).empty) return { kind: 'done', result: false };
+    const write = db.batch().create(ref, { ...batchFields(batch), stamps: [stamp] });
+    if (locked?.exists) write.update(lock, { batchId: batch.id }, unchangedSince(locked));
+    else write.create(lock, { batchId: batch.id });
+    const committed = await commitOnce(write);
+    return committed.kind === 'done' ? { kind: 'done', result: true } : committed;
+  });
+}
+
+async function newestBatches(db: Firestore, limit: number, commandKey: string | undefined): Promise<Batch[]> {
+  const all: Query = commandKey === undefined ? batchesOf(db) : batchesOf(db).where('commandKey', '==', commandKey);
+  const found = await all.orderBy('createdAt', 'desc').orderBy('__name__', 'desc').limit(limit).get();
+  return found.docs.flatMap((snapshot) => batchFrom(snapshot) ?? []);
+}
+
+async function changeBatch(db: Firestore, batchId: string, decide: Parameters<Batches['change']>[1]): Promise<Batch> {
+  const stamp = randomUUID();
+  const ref = batchRef(db, batchId);
+  return await inRounds(async (): Promise<{ kind: 'done'; result: Batch } | NotCommitted> => {
+    const before = await ref.get();
+    const batch = batchFrom(before);
+    if (batch === undefined) throw noSuchBatch(batchId);
+    if (stampsOf(before).includes(stamp)) return { kind: 'done', result: batch };
+    const update = decide(batch);
+    if (update === undefined) return { kind: 'done', result: batch };
+    const fields = batchFields({ ...batch, ...update });
+    const gone = Object.keys(before.data() ?? {}).filter((name) => !(name in fields));
+    const removed = Object.fromEntries(gone.map((name) => [name, FieldValue.delete()]));
+    const stamps = [stamp, ...stampsOf(before)].slice(0, STAMPS);
+    const write = db.batch().update(ref, { ...removed, ...fields, stamps }, unchangedSince(before));
+    const committed = await commitOnce(write);
+    return committed.kind === 'done' ? { kind: 'done', result: batchOf(fields) } : committed;
+  });
+}
+
+/** Marks of the latest writes, by which a writer whose commit got no answer finds out whether it was made. */
+function stampsOf(snapshot: DocumentSnapshot): string[] {
+  return snapshot.get('stamps') ?? [];
+}
+
+async function batchNamed(db: Firestore, batchId: string): Promise<Batch> {
+  const batch = batchFrom(await batchRef(db, batchId).get());
+  if (batch === undefined) throw noSuchBatch(batchId);
+  return batch;
+}
+
+function noSuchBatch(batchId: string): ProofsheetError {
+  return new ProofsheetError('not_found', `There is no batch ${batchId}; see \`proofsheet list\`.`);
+}
+
+async function pageOfItems(
+  db: Firestore,
+  batchId: string,
+  page: { states?: readonly ItemState[]; after?: string; limit: number },
+): Promise<Item[]> {
+  if (page.states?.length === 0) return [];
+  const all = itemsOf(db, batchId);
+  const some: Query = page.states === undefined ? all : all.where('state', 'in', [...new Set(page.states)]);
+  const ordered = some.orderBy('__name__').limit(page.limit);
+  return await itemsFrom(page.after === undefined ? ordered : ordered.startAfter(page.after));
+}
+
+async function itemsFrom(query: Query): Promise<Item[]> {
+  return (await query.get()).docs.flatMap((snapshot) => itemFrom(snapshot) ?? []);
+}
+
+async function detailsOf(db: Firestore, batchId: string, itemIds: readonly string[]): Promise<Map<string, ItemDetail>> {
+  const found = await readAll(
+    db,
+    itemIds.map((id) => detailRef(db, batchId, id)),
+  );
+  const details = new Map<string, ItemDetail>();
+  for (const [index, id] of itemIds.entries()) {
+    const packed = found[index]?.get('detail');
+    if (packed !== undefined) details.set(id, JSON.parse(unpacked(packed)));
+  }
+  return details;
+}

@@ -1,0 +1,61 @@
+import type { CollectionReference, DocumentReference, Firestore } from '@google-cloud/firestore';
+import { sha256 } from '../../lib/hash.ts';
+
+/**
+ * Where everything is. Ids are hashes, or hang below an item, so that no range of keys is written by everybody:
+ *
+ *     batches/{batch}                        commands/{command key}: guards against two unfinished batches
+ *     batches/{batch}/shards/{n}             works/{work key}: the items that took this work, one of each batch
+ *     batches/{batch}/names/{hash}           a name that is taken
+ *     batches/{batch}/items/{item}
+ *     …/items/{item}/steps/{epoch}-{key}     …/items/{item}/detail/outcome
+ */
+export function batchesOf(db: Firestore): CollectionReference {
+  return db.collection('batches');
+}
+
+export function batchRef(db: Firestore, batchId: string): DocumentReference {
+  return batchesOf(db).doc(documentId(batchId));
+}
+
+export function commandRef(db: Firestore, commandKey: string): DocumentReference {
+  return db.collection('commands').doc(documentId(commandKey));
+}
+
+export function workRef(db: Firestore, workKey: string): DocumentReference {
+  return db.collection('works').doc(documentId(workKey));
+}
+
+export function shardsOf(db: Firestore, batchId: string): CollectionReference {
+  return batchRef(db, batchId).collection('shards');
+}
+
+/** Results land on file systems without case, so two names that differ by it alone are one. */
+export function nameRef(db: Firestore, batchId: string, name: string): DocumentReference {
+  return batchRef(db, batchId).collection('names').doc(sha256(name.toLowerCase()));
+}
+
+export function itemsOf(db: Firestore, batchId: string): CollectionReference {
+  return batchRef(db, batchId).collection('items');
+}
+
+export function itemRef(db: Firestore, batchId: string, itemId: string): DocumentReference {
+  return itemsOf(db, batchId).doc(documentId(itemId));
+}
+
+export function detailRef(db: Firestore, batchId: string, itemId: string): DocumentReference {
+  return itemRef(db, batchId, itemId).collection('detail').doc('outcome');
+}
+
+export function stepsOf(db: Firestore, batchId: string, itemId: string): CollectionReference {
+  return itemRef(db, batchId, itemId).collection('steps');
+}
+
+export function stepId(epoch: number, key: string): string {
+  return `${epoch}-${documentId(key)}`;
+}
+
+/** A text as a document id: itself where Firestore takes it, else its hash. */
+function documentId(text: string): string {
+  return /^(?!\.{1,2}$|__.*__$)[\w.:-][\w.:~-]{0,199}$/.test(text) ? text : `~${sha256(text)}`;
+}

@@ -1,0 +1,17 @@
+import { afterAll, beforeAll } from 'vitest';
+import { batchesContract } from '../contract/batches.ts';
+import { journalContract } from '../contract/journal.ts';
+import { describeEmulated } from '../support/describe-emulated.ts';
+import { type Emulator, startFirestoreEmulator } from '../support/emulators.ts';
+import { firestoreOn, firestoreSubject } from '../support/firestore-subject.ts';
+
+describeEmulated('Firestore', () => {
+  let emulator: Emulator;
+  beforeAll(async () => {
+    emulator = await startFirestoreEmulator();
+  });
+  afterAll(() => emulator.stop());
+
+  batchesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
+  journalContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
+});

@@ -1,0 +1,24 @@
+import { Firestore } from '@google-cloud/firestore';
+import { firestoreBatches } from '../../functions/platform/google/firestore-batches.ts';
+import { firestoreJournal } from '../../functions/platform/google/firestore-journal.ts';
+import { systemClock } from '../../functions/platform/local/system-clock.ts';
+import type { StoreSubject } from '../contract/samples.ts';
+
+// The client would look for a machine in the cloud to take credentials from.
+process.env.METADATA_SERVER_DETECTION = 'none';
+
+let projects = 0;
+
+/** A client for an emulator with an empty database of its own: emulators keep projects apart. */
+export function firestoreOn(host: string): Firestore {
+  projects += 1;
+  return new Firestore({ projectId: `demo-${process.pid}-${projects}`, host, ssl: false });
+}
+
+/** The state in Firestore as the subject of a contract suite. */
+export function firestoreSubject(db: Firestore): StoreSubject {
+  return {
+    platform: { batches: firestoreBatches(db), journal: firestoreJournal(db, 'test'), clock: systemClock() },
+    close: () => db.terminate(),
+  };
+}
