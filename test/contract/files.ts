@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sha256 } from '../../functions/lib/hash.ts';
-import type { MakeSubject, Subject } from './samples.ts';
+import type { Platform } from '../../functions/platform/ports.ts';
+import type { Subject } from './samples.ts';
+
+interface FilesSubject extends Omit<Subject, 'platform' | 'deliveries'> {
+  platform: Pick<Platform, 'files'>;
+}
 
 /** What every implementation of `Files` does. */
-export function filesContract(name: string, makeSubject: MakeSubject): void {
+export function filesContract(name: string, makeSubject: () => Promise<FilesSubject>): void {
   describe(`${name}: files`, () => {
-    let subject: Subject;
+    let subject: FilesSubject;
     let made = 0;
     beforeAll(async () => {
       subject = await makeSubject();
