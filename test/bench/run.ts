@@ -1,0 +1,54 @@
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Bench, memory, narrowService, overhead, type Row, recovery, throughput } from './goals.ts';
+import { largeReport } from './report-goal.ts';
+import { openWorkspace } from './workspace.ts';
+
+/** `npm run bench -- [--only a,b] [--rounds 5]`. What each letter measures is in the README beside this file. */
+const GOALS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
+  a: throughput,
+  b: overhead,
+  c: memory,
+  d: narrowService,
+  e: recovery,
+  f: largeReport,
+};
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
+const wanted = values.only?.split(',') ?? Object.keys(GOALS);
+const rounds = Number(values.rounds);
+const unknown = wanted.filter((letter) => GOALS[letter] === undefined);
+if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
+  console.error(`Give --only some of ${Object.keys(GOALS).join(',')} and --rounds a whole number.`);
+  process.exit(2);
+}
+
+const startedAt = performance.now();
+const load = loadavg()[0] ?? 0;
+const workspace = await openWorkspace();
+const rows: Row[] = [];
+try {
+  for (const letter of wanted) {
+    console.error(`${letter} …`);
+    rows.push(...((await GOALS[letter]?.({ workspace, rounds })) ?? []));
+  }
+} finally {
+  await workspace.remove();
+}
+console.log(table(rows));
+console.log(
+  `\nMedian of ${rounds} (least to most). Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}, load ${load.toFixed(1)} at the start, ${Math.round((performance.now() - startedAt) / 1000)} s.`,
+);
+
+function table(lines: readonly Row[]): string {
+  const cells = lines.map((row) => [
+    row.goal,
+    row.limit,
+    row.measured,
+    row.bare,
+    row.ratio,
+    row.ok ? 'ok' : '**missed**',
+  ]);
+  const head = ['goal', 'limit', 'measured', 'bare loop', 'ratio', ''];
+  return [head, head.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |`).join('\n');
+}
