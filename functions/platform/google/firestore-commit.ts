@@ -36,17 +36,18 @@ export async function commitOnce(write: WriteBatch): Promise<Committed> {
  * so that writers who met part.
  */
 export async function inRounds<T>(round: () => Promise<{ kind: 'done'; result: T } | NotCommitted>): Promise<T> {
-  let failure: unknown;
+  let failure: NotCommitted | undefined;
   for (let n = 0; n < MAX_ROUNDS; n += 1) {
     const outcome = await round();
     if (outcome.kind === 'done') return outcome.result;
-    failure = outcome.error;
+    failure = outcome;
     await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 5 * 2 ** n));
   }
+  if (failure?.kind === 'unclear') throw failure.error;
   throw new ProofsheetError(
     'storage',
     `Firestore met other writers of the same document ${MAX_ROUNDS} times in a row; the work goes on by itself.`,
-    { disposition: 'transient', cause: failure },
+    { disposition: 'transient', cause: failure?.error },
   );
 }
 

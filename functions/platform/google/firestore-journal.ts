@@ -5,12 +5,19 @@ import { ProofsheetError } from '../../domain/errors.ts';
 import type { StepEntry } from '../../domain/journal.ts';
 import { hashOf } from '../../lib/hash.ts';
 import type { Claim, ClaimResult, Journal, Renewal, Settlement } from '../ports.ts';
-import { type Committed, commitOnce, inRounds, readAll, unchangedSince } from './firestore-commit.ts';
+import {
+  type Committed,
+  commitOnce,
+  inRounds,
+  type NotCommitted,
+  readAll,
+  unchangedSince,
+} from './firestore-commit.ts';
 import { addCounts } from './firestore-counts.ts';
 import { itemFrom, packed, unpacked } from './firestore-documents.ts';
 import { translating } from './firestore-errors.ts';
 import { detailRef, itemRef, stepId, stepsOf, workRef } from './firestore-layout.ts';
-import { leaseLost, type Standing, standingAt, standings } from './firestore-standing.ts';
+import { leaseLost, type Standing, type Standings, standings } from './firestore-standing.ts';
 
 const NO_LEASE: DocumentData = { owner: FieldValue.delete(), leaseUntil: FieldValue.delete() };
 const DONE = { kind: 'done', result: undefined } as const;
@@ -23,17 +30,17 @@ const DONE = { kind: 'done', result: undefined } as const;
 export function firestoreJournal(db: Firestore, worker: string): Journal {
   const held = standings(db);
   return translating<Journal>({
-    async claim(batchId, itemId, leaseMs) {
-      const { result, standing } = await tryClaim(db, `${worker}/${randomUUID()}`, batchId, itemId, leaseMs);
-      if (result.kind === 'claimed' && standing !== undefined) held.keep(result.claim, standing);
-      return result;
+    claim(batchId, itemId, leaseMs) {
+      const owner = `${worker}/${randomUUID()}`;
+      return inRounds(() => tryClaim(db, held, owner, { batchId, itemId, leaseMs }));
     },
     steps: (item) => recordedSteps(db, item),
     async append(claim, steps, renew) {
       let open = steps;
       await inRounds(async () => {
         const standing = await held.of(claim, () => false);
-        if (standing === 'done') return DONE;
+        const isRecorded = open.length === 0 && steps.length > 0;
+        if (standing === 'done' || isRecorded) return DONE;
         const write = await appendOnce(db, claim, standing, open, renew);
         if (write.kind !== 'done') open = await unrecorded(db, claim, steps);
         return held.after(claim, write, 0);
@@ -58,25 +65,24 @@ export function firestoreJournal(db: Firestore, worker: string): Journal {
   });
 }
 
-/** `owner` is of this one try, so that a claim whose answer was lost is known again. */
+/** `owner` is of this one call, so that a claim whose answer was lost is known again. */
 async function tryClaim(
   db: Firestore,
+  held: Standings,
   owner: string,
-  batchId: string,
-  itemId: string,
-  leaseMs: number,
-): Promise<{ result: ClaimResult; standing?: Standing }> {
+  { batchId, itemId, leaseMs }: { batchId: string; itemId: string; leaseMs: number },
+): Promise<{ kind: 'done'; result: ClaimResult } | NotCommitted> {
   const ref = itemRef(db, batchId, itemId);
   const before = await ref.get();
   const item = itemFrom(before);
   if (item === undefined) {
     throw new ProofsheetError('not_found', `There is no item ${itemId} in batch ${batchId}; see \`proofsheet show\`.`);
   }
-  if (isTerminal(item.state)) return { result: { kind: 'settled', item } };
+  if (item.owner === owner) return claimed(item);
+  if (isTerminal(item.state)) return { kind: 'done', result: { kind: 'settled', item } };
   const now = before.readTime.toMillis();
-  if (item.state === 'running' && item.leaseUntil !== undefined && item.leaseUntil > now) {
-    return { result: { kind: 'busy' } };
-  }
+  const isLeased = item.state === 'running' && item.leaseUntil !== undefined && item.leaseUntil > now;
+  if (isLeased) return { kind: 'done', result: { kind: 'busy' } };
   const taken = {
     state: 'running' as const,
     fence: item.fence + 1,
@@ -85,14 +91,15 @@ async function tryClaim(
     leaseUntil: now + leaseMs,
     firstClaimedAt: item.firstClaimedAt ?? now,
   };
-  const claimed = { kind: 'claimed', claim: { item: { ...item, ...taken }, fence: taken.fence } } as const;
   const write = await commitOnce(db.batch().update(ref, taken, unchangedSince(before)));
-  if (write.kind === 'done') return { result: claimed, standing: standingAt(write.at, taken.claims) };
-  const after = itemFrom(await ref.get());
-  if (after?.owner === owner) return { result: claimed };
-  if (after !== undefined && isTerminal(after.state)) return { result: { kind: 'settled', item: after } };
-  if (write.kind === 'unclear') throw write.error;
-  return { result: { kind: 'busy' } };
+  if (write.kind !== 'done') return write;
+  const mine = claimed({ ...item, ...taken });
+  held.after(mine.result.claim, write, taken.claims);
+  return mine;
+}
+
+function claimed(item: Item): { kind: 'done'; result: ClaimResult & { kind: 'claimed' } } {
+  return { kind: 'done', result: { kind: 'claimed', claim: { item, fence: item.fence } } };
 }
 
 /** An epoch's steps are a range of document ids, so they need no index. */

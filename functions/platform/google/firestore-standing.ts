@@ -18,7 +18,6 @@ export interface Standing {
 
 /** Standings by claim. Nothing is read as long as all writes of a claim come back. */
 export interface Standings {
-  keep(claim: Claim, standing: Standing): void;
   /**
    * The standing as kept, or read anew: `done` when the item is no longer held but as `isDone` has it, by this very claim;
    * otherwise fails with `lease_lost`.
@@ -31,14 +30,17 @@ export interface Standings {
 export function standings(db: Firestore): Standings {
   const kept = new WeakMap<Claim, Standing>();
   return {
-    keep: (claim, standing) => void kept.set(claim, standing),
     async of(claim, isDone) {
       const known = kept.get(claim);
       if (known !== undefined) return known;
       const snapshot = await itemRef(db, claim.item.batchId, claim.item.id).get();
       const item = itemFrom(snapshot);
       if (item === undefined || item.fence !== claim.fence) throw leaseLost(claim);
-      if (item.state === 'running') return standingOf(snapshot, item.claims);
+      if (item.state === 'running') {
+        const standing = standingOf(snapshot, item.claims);
+        kept.set(claim, standing);
+        return standing;
+      }
       if (isDone(item)) return 'done';
       throw leaseLost(claim);
     },
@@ -52,7 +54,7 @@ export function standings(db: Firestore): Standings {
 }
 
 /** After a write of the item that was made at `written`. */
-export function standingAt(written: Timestamp, claims: number): Standing {
+function standingAt(written: Timestamp, claims: number): Standing {
   return { precondition: { lastUpdateTime: written }, claims, now: ticking(written.toMillis()) };
 }
 
