@@ -5,6 +5,20 @@ export class Crash extends Error {}
 
 export type Death = 'before' | 'after' | undefined;
 
+/** Proxy over a port whose methods go through `call`. */
+export function intercepted<Port extends object>(
+  port: Port,
+  call: (member: string, proceed: () => Promise<unknown>) => Promise<unknown>,
+): Port {
+  return new Proxy(port, {
+    get(target, member, receiver) {
+      const method = Reflect.get(target, member, receiver);
+      if (typeof method !== 'function') return method;
+      return (...args: unknown[]) => call(String(member), async () => await method.apply(target, args));
+    },
+  });
+}
+
 const WRITES = {
   batches: ['create', 'change', 'addItems', 'reopen'],
   journal: ['claim', 'append', 'settle', 'release'],
@@ -24,21 +38,15 @@ export function crashingPlatform(
     if (dead) throw new Crash('The process is dead.');
   };
   const wrap = <Port extends object>(port: Port, name: string, writes: readonly string[]): Port =>
-    new Proxy(port, {
-      get(target, member, receiver) {
-        const method = Reflect.get(target, member, receiver);
-        if (typeof method !== 'function') return method;
-        return async (...args: unknown[]) => {
-          refuseDead();
-          const when = writes.includes(String(member)) ? death(`${name}.${String(member)}`) : undefined;
-          if (when === 'before') dead = true;
-          refuseDead();
-          const result = await method.apply(target, args);
-          if (when === 'after') dead = true;
-          refuseDead();
-          return result;
-        };
-      },
+    intercepted(port, async (member, proceed) => {
+      refuseDead();
+      const when = writes.includes(member) ? death(`${name}.${member}`) : undefined;
+      if (when === 'before') dead = true;
+      refuseDead();
+      const result = await proceed();
+      if (when === 'after') dead = true;
+      refuseDead();
+      return result;
     });
   return {
     ...platform,
