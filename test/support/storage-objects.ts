@@ -47,6 +47,7 @@ export interface ObjectStore {
 export function objectStore({ dir, now = Date.now }: { dir?: string | undefined; now?: () => number }): ObjectStore {
   const buckets = new Map<string, Bucket>();
   let lastGeneration = 0n;
+  const timestamp = () => new Date(now()).toISOString();
   if (dir !== undefined) load(dir);
 
   function load(root: string): void {
@@ -61,8 +62,6 @@ export function objectStore({ dir, now = Date.now }: { dir?: string | undefined;
       buckets.set(bucket, { timeCreated: timestamp(), objects });
     }
   }
-
-  const timestamp = () => new Date(now()).toISOString();
 
   /** Microseconds since 1970, as the service has them; never the same twice. */
   function nextGeneration(): bigint {

@@ -16,8 +16,11 @@ export interface StorageCall {
   /** Bytes of the body. */
   bytes: number;
 }
-/** An HTTP status instead of doing it; `lost`: it is done, but the connection breaks before the answer. */
-export type StorageFault = number | 'lost';
+/**
+ * An HTTP status instead of doing it; `lost`: it is done, but the connection breaks before the answer; `cut`: in the middle
+ * of the answer; `silent`: nothing.
+ */
+export type StorageFault = number | 'lost' | 'cut' | 'silent';
 
 export interface StorageServerOptions {
   port?: number | undefined;
@@ -55,9 +58,10 @@ export async function startStorageServer(options: StorageServerOptions = {}): Pr
     calls.push(call);
     const fault = options.faults?.(call);
     if (typeof fault === 'number') return send(response, failureAnswer(new StorageFailure(fault, 'fault', 'A fault.')));
+    if (fault === 'silent') return;
     const made = answer(request);
     if (fault === 'lost') response.destroy();
-    else send(response, made);
+    else send(response, made, fault === 'cut');
   });
   // Longer than any pause between calls: a connection closed while idle would look like a reset to the client.
   server.keepAliveTimeout = 120_000;
@@ -97,12 +101,13 @@ async function receive(incoming: IncomingMessage): Promise<Request> {
   return { method: incoming.method ?? 'GET', url, origin, query: url.searchParams, headers, bytes, isWhole };
 }
 
-function send(response: ServerResponse, { status, headers = {}, body }: Answer): void {
+function send(response: ServerResponse, { status, headers = {}, body }: Answer, cut = false): void {
   const isJson = body !== undefined && typeof body !== 'string' && !Buffer.isBuffer(body);
   const bytes = isJson ? JSON.stringify(body) : (body ?? '');
   const type = isJson ? { 'content-type': 'application/json; charset=UTF-8' } : {};
   response.writeHead(status, { ...type, ...headers, 'content-length': String(Buffer.byteLength(bytes)) });
-  response.end(bytes);
+  if (cut) response.write(bytes.slice(0, bytes.length / 2), () => response.destroy());
+  else response.end(bytes);
 }
 
 /** `node test/support/storage-server.ts --port 9023 --dir DIR --bucket inbox --bucket output --events URL --events-of inbox` */

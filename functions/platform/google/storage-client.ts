@@ -1,6 +1,6 @@
-import type { Storage, StorageOptions } from '@google-cloud/storage';
-
-const REQUEST_TIMEOUT_MS = 120_000;
+import type { File, Storage, StorageOptions } from '@google-cloud/storage';
+import { ProofsheetError } from '../../domain/errors.ts';
+import type { ObjectPlace } from './storage-uri.ts';
 
 /**
  * The client library, loaded and opened when first asked for, as loading it takes long. It honours STORAGE_EMULATOR_HOST.
@@ -19,7 +19,6 @@ export function storageClient(options: StorageOptions = {}): () => Promise<Stora
 async function open(options: StorageOptions): Promise<Storage> {
   const { IdempotencyStrategy, Storage } = await import('@google-cloud/storage');
   return new Storage({
-    timeout: REQUEST_TIMEOUT_MS,
     ...options,
     retryOptions: {
       maxRetries: 4,
@@ -30,4 +29,22 @@ async function open(options: StorageOptions): Promise<Storage> {
       idempotencyStrategy: IdempotencyStrategy.RetryAlways,
     },
   });
+}
+
+export function objectAt(storage: Storage, { bucket, name, generation }: ObjectPlace): File {
+  return storage.bucket(bucket).file(name, generation === undefined ? {} : { generation });
+}
+
+/** Fails with `storage` when the work takes too long: the client library's own time limit has no effect on Node. */
+export async function withDeadline<T>(uri: string, ms: number, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `Cloud Storage did not answer within ${ms / 1000} s about ${uri}; try again later.`;
+    late.reject(new ProofsheetError('storage', message, { disposition: 'transient' }));
+  }, ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -8,6 +8,12 @@ export function httpStatus(error: unknown): number | undefined {
   return status;
 }
 
+/** Broken connections, overload and failures of the service pass; a request that is wrong stays wrong. */
+export function isPassing(error: unknown): boolean {
+  const status = httpStatus(error);
+  return status === undefined || status >= 500 || [408, 412, 429].includes(status);
+}
+
 /** A 404 can be about the object or about its bucket. */
 export function isBucketMissing(error: unknown): boolean {
   return error instanceof Error && /specified bucket does not exist/i.test(error.message);
@@ -49,16 +55,14 @@ export function writeError(error: unknown, uri: string): ProofsheetError {
   }
 }
 
-/** Credentials are the operator's to fix, a request that is wrong stays wrong; everything else may work later. */
+/** Credentials are the operator's to fix. */
 function storageError(error: unknown, what: string): ProofsheetError {
-  const status = httpStatus(error);
   const reason = error instanceof Error ? error.message : String(error);
   const message = (remedy: string): string => `${what} (${reason.trim().slice(0, 200)}); ${remedy}.`;
-  if (status === 401 || /default credentials|invalid_grant/.test(reason)) {
+  if (httpStatus(error) === 401 || /default credentials|invalid_grant/.test(reason)) {
     const details = { cause: error, scope: 'batch' as const };
     return new ProofsheetError('auth_failed', message('check the credentials of this process'), details);
   }
-  const isWrong = status !== undefined && status >= 400 && status < 500 && ![408, 412, 429].includes(status);
-  if (isWrong) return new ProofsheetError('storage', message('check the name'), { cause: error });
+  if (!isPassing(error)) return new ProofsheetError('storage', message('check the name'), { cause: error });
   return new ProofsheetError('storage', message('try again later'), { cause: error, disposition: 'transient' });
 }

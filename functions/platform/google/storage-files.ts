@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import type { File, FileMetadata, Storage, StorageOptions } from '@google-cloud/storage';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileRef } from '../../domain/model-call.ts';
 import { ownMark } from '../../domain/own-mark.ts';
 import { sha256 } from '../../lib/hash.ts';
 import type { FileContent, Files } from '../ports.ts';
-import { storageClient } from './storage-client.ts';
+import { objectAt, storageClient, withDeadline } from './storage-client.ts';
 import { httpStatus, isBucketMissing, readError, writeError } from './storage-errors.ts';
 import { listObjects } from './storage-listing.ts';
+import { readObject } from './storage-read.ts';
 import { upload } from './storage-upload.ts';
-import { joinUri, type ObjectPlace, parseObjectUri, writablePlace } from './storage-uri.ts';
+import { joinUri, parseObjectUri, writablePlace } from './storage-uri.ts';
 
 export interface StorageFilesOptions {
   /** Where `put` keeps objects: `gs://bucket/prefix/ab/<sha256>`. */
@@ -19,17 +18,18 @@ export interface StorageFilesOptions {
   /** Where results go, as gs://…: the first folder below it is a batch's id, and the batch's objects are marked with it. */
   results?: string;
   client?: StorageOptions;
+  timeoutMs?: number;
 }
 
 interface Context {
-  storage: () => Promise<Storage>;
+  storage: Storage;
   options: StorageFilesOptions;
 }
 
-/** How often an object is looked at when it is replaced between a look and what follows. */
+/** For one method, repeated requests included. */
+const TIMEOUT_MS = 180_000;
+/** How often a copy is tried when others write the same place at once. */
 const LOOKS = 3;
-
-const unzip = promisify(gunzip);
 
 /**
  * Files in Cloud Storage; every URI is gs://bucket/name. A URI to read may end in `#generation`: then that version is meant
@@ -37,91 +37,48 @@ const unzip = promisify(gunzip);
  * once a write resolves.
  */
 export function storageFiles(options: StorageFilesOptions): Files {
-  const context = { storage: storageClient(options.client), options };
+  const connect = storageClient(options.client);
+  /** The work on one object, or its failure once the time is over. */
+  async function inTime<T>(uri: string, work: (context: Context) => Promise<T>): Promise<T> {
+    const context = { storage: await connect(), options };
+    return await withDeadline(uri, options.timeoutMs ?? TIMEOUT_MS, work(context));
+  }
   return {
-    list: async (root, page) => listObjects(await context.storage(), root, page),
-    read: async (uri, { maxBytes }) => readBounded(context, uri, maxBytes),
+    list: (root, page) => inTime(root, ({ storage }) => listObjects(storage, root, page)),
+    read: (uri, { maxBytes }) => inTime(uri, ({ storage }) => readObject(storage, uri, maxBytes)),
     async write(uri, content, mimeType) {
-      await writeObject(context, uri, content, { mimeType });
+      const work = (context: Context) => writeObject(context, uri, content, { mimeType });
+      await (isWhole(content) ? inTime(uri, work) : work({ storage: await connect(), options }));
     },
-    create: async (uri, content, mimeType) => createObject(context, uri, content, mimeType),
+    async create(uri, content, mimeType) {
+      const work = (context: Context) => createObject(context, uri, content, mimeType);
+      return await (isWhole(content) ? inTime(uri, work) : work({ storage: await connect(), options }));
+    },
     async put(bytes, mimeType, size) {
       const file: FileRef = { sha256: sha256(bytes), mimeType, bytes: bytes.byteLength, ...size };
+      const uri = storedUri(options, file);
       const marks = { sha256: file.sha256 };
       // Whoever stored it before stored the same bytes.
-      await writeObject(context, storedUri(options, file), bytes, { mimeType, marks, onlyNew: true });
+      await inTime(uri, (context) => writeObject(context, uri, bytes, { mimeType, marks, onlyNew: true }));
       return file;
     },
-    open: async (file) => openStored(context, file),
-    copy: async (file, uri) => copyStored(context, file, uri),
-    async remove(uri) {
-      const object = await objectAt(context, writablePlace(uri));
-      await object.delete({ ignoreNotFound: true }).catch((error: unknown) => {
-        throw writeError(error, uri);
-      });
-    },
+    open: (file) => inTime(storedUri(options, file), (context) => openStored(context, file)),
+    copy: (file, uri) => inTime(uri, (context) => copyStored(context, file, uri)),
+    remove: (uri) => inTime(uri, ({ storage }) => removeObject(storage, uri)),
     join: (base, ...names) => joinUri(base, names),
   };
 }
 
-async function objectAt({ storage }: Context, { bucket, name, generation }: ObjectPlace): Promise<File> {
-  return (await storage()).bucket(bucket).file(name, generation === undefined ? {} : { generation });
+/** A stream may take as long as whoever makes it. */
+function isWhole(content: FileContent): boolean {
+  return typeof content === 'string' || content instanceof Uint8Array;
 }
 
-async function readBounded(context: Context, uri: string, maxBytes: number): Promise<Uint8Array> {
-  const place = parseObjectUri(uri);
-  try {
-    const object = await objectAt(context, place);
-    for (let look = 1; ; look++) {
-      const [{ size, generation, contentEncoding }] = await object.getMetadata();
-      if (Number(size) > maxBytes) throw tooLarge(uri, `${size}`, maxBytes);
-      const bytes = await download(context, { ...place, generation: `${generation}` }).catch((error: unknown) => {
-        if (httpStatus(error) === 404 && place.generation === undefined && look < LOOKS) return undefined;
-        throw error;
-      });
-      if (bytes !== undefined) return contentEncoding === 'gzip' ? await unzipBounded(uri, bytes, maxBytes) : bytes;
-    }
-  } catch (error) {
-    if (httpStatus(error) === 404 && place.generation !== undefined)
-      throw await lostVersion(context, uri, place, error);
-    throw readError(error, uri);
-  }
-}
-
-/** One version, compared with its checksum. As it is stored: the client library would unpack without a bound. */
-async function download(context: Context, version: ObjectPlace): Promise<Uint8Array> {
-  const [bytes] = await (await objectAt(context, version)).download({ decompress: false });
-  return bytes;
-}
-
-async function unzipBounded(uri: string, bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
-  try {
-    return await unzip(bytes, { maxOutputLength: maxBytes });
-  } catch (cause) {
-    if (cause instanceof RangeError) throw tooLarge(uri, 'more', maxBytes);
-    throw new ProofsheetError('unreadable_file', `${uri} is said to be gzip and is not; upload it again.`, { cause });
-  }
-}
-
-function tooLarge(uri: string, bytes: string, maxBytes: number): ProofsheetError {
-  return new ProofsheetError(
-    'file_too_large',
-    `${uri} has ${bytes} bytes, ${maxBytes} are allowed; raise --max-file-size or shrink it.`,
-  );
-}
-
-/** A version is gone because another took its place (source_changed) or because the object was deleted (file_missing). */
-async function lostVersion(
-  context: Context,
-  uri: string,
-  { bucket, name }: ObjectPlace,
-  cause: unknown,
-): Promise<ProofsheetError> {
-  const [isReplaced] = await (await objectAt(context, { bucket, name })).exists().catch((error: unknown) => {
-    throw readError(error, uri);
+async function removeObject(storage: Storage, uri: string): Promise<void> {
+  const object = objectAt(storage, writablePlace(uri));
+  await object.delete({ ignoreNotFound: true }).catch((error: unknown) => {
+    throw writeError(error, uri);
   });
-  if (!isReplaced) return readError(cause, uri);
-  return new ProofsheetError('source_changed', `${uri} was replaced; run again to take the new version.`, { cause });
 }
 
 interface Writing {
@@ -134,7 +91,7 @@ interface Writing {
 
 /** False if `onlyNew` is asked for and there is an object. */
 async function writeObject(context: Context, uri: string, content: FileContent, writing: Writing): Promise<boolean> {
-  return await upload(await objectAt(context, writablePlace(uri)), content, {
+  return await upload(objectAt(context.storage, writablePlace(uri)), content, {
     contentType: writing.mimeType,
     metadata: { ...ownMark(batchIdOf(context.options, uri)), ...writing.marks },
     ...(writing.onlyNew && { preconditionOpts: { ifGenerationMatch: 0 } }),
@@ -145,7 +102,7 @@ async function writeObject(context: Context, uri: string, content: FileContent, 
 async function createObject(context: Context, uri: string, content: FileContent, mimeType: string): Promise<boolean> {
   const creation = randomUUID();
   if (await writeObject(context, uri, content, { mimeType, marks: { creation }, onlyNew: true })) return true;
-  const there = await metadataOf(await objectAt(context, writablePlace(uri)), uri);
+  const there = await metadataOf(objectAt(context.storage, writablePlace(uri)), uri);
   return there?.metadata?.creation === creation;
 }
 
@@ -161,7 +118,7 @@ async function metadataOf(object: File, uri: string): Promise<FileMetadata | und
 
 async function openStored({ storage, options }: Context, file: FileRef): Promise<Uint8Array> {
   const uri = storedUri(options, file);
-  const bytes = await readBounded({ storage, options }, uri, file.bytes).catch((thrown: unknown) => {
+  const bytes = await readObject(storage, uri, file.bytes).catch((thrown: unknown) => {
     const error = readError(thrown, uri);
     throw error.code === 'file_missing' || error.code === 'file_too_large' ? missingObject(uri, error) : error;
   });
@@ -175,7 +132,8 @@ async function openStored({ storage, options }: Context, file: FileRef): Promise
  */
 async function copyStored(context: Context, file: FileRef, uri: string): Promise<void> {
   const from = storedUri(context.options, file);
-  const [source, target] = [await objectAt(context, parseObjectUri(from)), await objectAt(context, writablePlace(uri))];
+  const source = objectAt(context.storage, parseObjectUri(from));
+  const target = objectAt(context.storage, writablePlace(uri));
   const metadata = { ...ownMark(batchIdOf(context.options, uri)), sha256: file.sha256 };
   let ifGenerationMatch: number | string = 0;
   for (let look = 1; ; look++) {

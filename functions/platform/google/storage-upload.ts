@@ -8,6 +8,7 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 
 export interface UploadOptions {
   contentType: string;
+  /** Of the caller's own making, beside what the service has. */
   metadata: Record<string, string>;
   preconditionOpts?: { ifGenerationMatch: number };
 }
@@ -34,7 +35,9 @@ export async function upload(file: File, content: FileContent, options: UploadOp
       await source.return?.();
     }
   }
-  return await save(file, stream(), { ...options, resumable: true, chunkSize: CHUNK_BYTES }).catch((error: unknown) => {
+  const { metadata, ...rest } = options;
+  const chunked = { ...rest, resumable: true, chunkSize: CHUNK_BYTES, metadata: { metadata } };
+  return await save(file, stream(), chunked).catch((error: unknown) => {
     throw broken === undefined ? error : broken.error;
   });
 }
