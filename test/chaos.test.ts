@@ -13,7 +13,7 @@ import { answer } from './support/engine-fakes.ts';
 import { manualClock } from './support/manual-clock.ts';
 import { memoryFiles } from './support/memory-files.ts';
 import { seededRandom } from './support/seeded-random.ts';
-import { makeHome } from './support/temp-home.ts';
+import { makeQuickHome } from './support/temp-home.ts';
 
 const SEEDS = 150;
 const TEXTS = Object.fromEntries(['0', '1', '2', '3', '4'].map((n) => [`/texts/${n}.txt`, `Text number ${n}.`]));
@@ -49,10 +49,10 @@ function reply(request: ModelRequest): ModelAnswer {
 }
 
 const clock = manualClock(seededRandom(0));
-let root: Awaited<ReturnType<typeof makeHome>>;
+let root: Awaited<ReturnType<typeof makeQuickHome>>;
 let local: ReturnType<typeof openLocal>;
 beforeAll(async () => {
-  root = await makeHome();
+  root = await makeQuickHome();
   local = openLocal(join(root.path, 'home'), { clock });
 });
 afterAll(async () => {

@@ -13,14 +13,14 @@ import { PRICES } from '../support/engine-fakes.ts';
 import { fidelityModels } from '../support/fidelity-models.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { messageList } from '../support/message-list.ts';
-import { makeHome } from '../support/temp-home.ts';
+import { makeQuickHome } from '../support/temp-home.ts';
 
 const LONGER_THAN_A_LEASE_MS = 700_000;
 
-let root: Awaited<ReturnType<typeof makeHome>>;
+let root: Awaited<ReturnType<typeof makeQuickHome>>;
 let photos: string;
 beforeAll(async () => {
-  root = await makeHome();
+  root = await makeQuickHome();
   photos = join(root.path, 'photos');
   mkdirSync(photos);
   writePhotos(photos, ['a-first.png', 'b-second.png']);
