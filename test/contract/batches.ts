@@ -46,6 +46,22 @@ export function batchesContract(name: string, makeSubject: MakeStoreSubject): vo
       expect(await batches().get('no-such-batch')).toBeUndefined();
     });
 
+    it.each(['running', 'paused'] as const)('refuses a second batch of a command whose first is %s', async (state) => {
+      const first = await newBatch({ commandKey: `same-${state}`, state });
+      const second = sampleBatch({ commandKey: first.commandKey });
+      expect(await batches().create(second)).toBe(false);
+      expect(await batches().get(second.id)).toBeUndefined();
+      await batches().change(first.id, () => ({ state: 'finished' }));
+      expect(await batches().create(second)).toBe(true);
+      expect(await batches().create(sampleBatch({ commandKey: first.commandKey }))).toBe(false);
+    });
+
+    it('gives a command to one of many who create its batch at once', async () => {
+      const made = Array.from({ length: 8 }, () => sampleBatch({ commandKey: 'created-at-once' }));
+      const created = await Promise.all(made.map((batch) => batches().create(batch)));
+      expect(created.filter(Boolean)).toHaveLength(1);
+    });
+
     it('lists batches newest first, of one command if asked', async () => {
       const one = await newBatch({ createdAt: 1_800_000_000_001, commandKey: 'list-one', state: 'finished' });
       const two = await newBatch({ createdAt: 1_800_000_000_003, commandKey: 'list-two' });

@@ -107,6 +107,20 @@ export function journalContract(name: string, makeSubject: MakeStoreSubject): vo
       expect(item?.leaseUntil).toBeGreaterThan((claim.item.leaseUntil ?? 0) + 800_000);
     });
 
+    it('forgets claims that came to nothing once a step is recorded', async () => {
+      const { batchId, itemId, now } = await newItem();
+      for (let claim = 0; claim < 3; claim++) {
+        const none = await claimed(journal(), batchId, itemId);
+        await journal().release(none, { state: 'queued', countsAsClaim: true });
+      }
+      const claim = await claimed(journal(), batchId, itemId);
+      expect(claim.item.claims).toBe(4);
+      await journal().append(claim, [sampleStep('describe', 0)], RENEW);
+      expect(await now()).toMatchObject({ state: 'running', claims: 0, fence: 4 });
+      await journal().release(claim, { state: 'queued', countsAsClaim: true });
+      expect((await claimed(journal(), batchId, itemId)).item.claims).toBe(1);
+    });
+
     it('records a step once: the same again is fine, another one under its key is not', async () => {
       const { batchId, itemId } = await newItem();
       const claim = await claimed(journal(), batchId, itemId);

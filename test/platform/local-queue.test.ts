@@ -49,6 +49,24 @@ describe('the queue of a home', () => {
     await local.close();
   });
 
+  it('does not double a message that waits already, only hurries it; one in hand is another matter', async () => {
+    const local = openLocal(await tempHome());
+    const { queue } = local.platform;
+    await queue.publish(messagesOf('a'), { delayMs: 3_600_000 });
+    await queue.publish(messagesOf('a', 'a'));
+    const seen: string[] = [];
+    const consumer = begin(local.deliveries, async (message, attempt) => {
+      seen.push(`${idOf(message)} ${attempt}`);
+      if (seen.length === 1) await queue.publish(messagesOf('a'));
+      if (seen.length === 2) await queue.publish(messagesOf('end'));
+      return ACK;
+    });
+    await vi.waitFor(() => expect(seen).toHaveLength(3), { timeout: 5000 });
+    await consumer.stop();
+    expect(seen).toEqual(['a 1', 'a 1', 'end 1']);
+    await local.close();
+  });
+
   it('sees what another process publishes', async () => {
     const home = await tempHome();
     const local = openLocal(home);
