@@ -74,7 +74,7 @@ describe('a process that is killed again and again', () => {
     const results = await world.json<{ results: { status: string }[] }>('export', '--format', 'json');
     expect(results.results).toHaveLength(60);
     expect(world.server.counts.paid).toBe(least + lost);
-  });
+  }, 180_000);
 });
 
 /** 0 where the process was killed before it had made its tables. */

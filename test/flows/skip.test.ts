@@ -5,7 +5,7 @@ import type { RunDocument } from '../../functions/report/report-format.ts';
 import { cliWorld, photoNames, writePhotos } from '../support/cli.ts';
 import { allRight, callsFor, itemOf, respondToFidelity, stepOf } from '../support/fidelity-responder.ts';
 import { declinedReply } from '../support/gemini-replies.ts';
-import { expectSettledOnce, readStore, recordedCalls } from '../support/store.ts';
+import { expectSettledOnce, isCancelRequested, readStore, recordedCalls } from '../support/store.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const callsOf = (names: readonly string[]) => names.reduce((sum, name) => sum + callsFor(name), 0);
@@ -120,11 +120,21 @@ describe('resume', () => {
 describe('cancel', () => {
   it('ends a running process; resume takes the items again from where they stood', async () => {
     const names = photoNames(12);
-    const world = await cliWorld(names, { latencyMs: 60 });
+    const held = Promise.withResolvers<void>();
+    const world = await cliWorld(names, {
+      latencyMs: 60,
+      async respond(call) {
+        if (call.n > 12) await held.promise;
+        return respondToFidelity(call);
+      },
+    });
     const running = world.start(...world.run('--json', '--quiet'));
-    await waitUntil(() => world.server.counts.paid >= 12);
-    const [{ batch_id: batchId } = { batch_id: '' }] = await world.json<RunDocument[]>('list');
-    const cancelled = await world.cli('cancel', batchId, '--json');
+    await waitUntil(() => world.server.counts.calls >= 12 + 5);
+    const [batchId = ''] = readStore(world.home).batches;
+    const cancelling = world.start('cancel', batchId, '--json');
+    await waitUntil(() => isCancelRequested(world.home));
+    held.resolve();
+    const cancelled = await cancelling.ended;
     expect(cancelled.code, cancelled.stderr).toBe(0);
     const end = await running.ended;
     expect(end.code).toBe(1);

@@ -52,6 +52,13 @@ export function recordedCalls(home: string): number {
   });
 }
 
+export function isCancelRequested(home: string): boolean {
+  return withStore(
+    home,
+    (db) => db.prepare("SELECT 1 FROM batches WHERE doc ->> 'cancelRequested'").get() !== undefined,
+  );
+}
+
 /** Every item settled, without owner or lease; counters and summaries agree with the items and their steps. */
 export function expectSettledOnce(home: string): void {
   withStore(home, (db) => {
