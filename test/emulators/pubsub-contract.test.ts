@@ -12,6 +12,9 @@ import { describeEmulated } from '../support/describe-emulated.ts';
 import { type Emulator, startPubsubEmulator } from '../support/emulators.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
+// Or the client library looks for the metadata server of a cloud machine first.
+process.env.METADATA_SERVER_DETECTION = 'none';
+
 const PROJECT = 'project';
 const NOW = 1_700_000_000_000;
 
@@ -102,10 +105,12 @@ describeEmulated('Pub/Sub', () => {
       before < 2 && refused.includes(message.attributes?.itemId ?? '') ? 503 : 200;
     const pushes = await receive(topicFor('process'), refuse, { retryPolicy });
     await queue.publish(itemMessages(5));
-    await waitUntil(() => pushes.length >= 9);
-    expect(ids(received(pushes)).sort()).toEqual(
-      ['item-0', 'item-1', 'item-1', 'item-1', 'item-2', 'item-3', 'item-3', 'item-3', 'item-4'].sort(),
-    );
+    await waitUntil(() => new Set(ids(received(pushes))).size === 5 && pushes.length >= 9);
+    const deliveries = (id: string) => ids(received(pushes)).filter((one) => one === id).length;
+    for (let n = 0; n < 5; n++) {
+      const id = `item-${n}`;
+      expect(deliveries(id), id).toBeGreaterThanOrEqual(refused.includes(id) ? 3 : 1);
+    }
   });
 
   it('gives a message that always fails to the dead letters, with its ids beside it', async () => {
@@ -122,9 +127,10 @@ describeEmulated('Pub/Sub', () => {
     );
     await queue.publish(itemMessages(3));
     await waitUntil(() => letters.length > 0);
-    expect(received(letters)).toEqual([{ kind: 'process', batchId: 'batch', itemId: 'item-1' }]);
+    expect(received(letters)).toContainEqual({ kind: 'process', batchId: 'batch', itemId: 'item-1' });
+    expect(new Set(ids(received(letters)))).toEqual(new Set(['item-1']));
     expect(letters[0]?.message.attributes).toMatchObject({ kind: 'process', batchId: 'batch', itemId: 'item-1' });
-    expect(ids(received(pushes)).filter((id) => id === 'item-1')).toHaveLength(5);
+    expect(ids(received(pushes)).filter((id) => id === 'item-1').length).toBeGreaterThanOrEqual(5);
   });
 
   it('tells when a delayed message is due, which then is delivered again', async () => {
