@@ -88,7 +88,10 @@ export type Handler = (message: Message, delivery: { attempt: number }) => Promi
 export interface Files {
   /** Regular files below a folder or prefix, or the one file itself; ordered by URI, after the URI `after`. Hidden files are left out. */
   list(root: string, page: { recursive: boolean; after?: string; limit: number }): Promise<FileEntry[]>;
-  /** Errors: file_missing, unreadable_file, file_too_large. */
+  /**
+   * A gs:// URI may name one version by `#generation`. Errors: file_missing, source_changed (that version was replaced),
+   * unreadable_file, file_too_large.
+   */
   read(uri: string, limit: { maxBytes: number }): Promise<Uint8Array>;
   /** Replaces in one step: a reader sees the old or the new content, never half of one. Folders appear as needed. */
   write(uri: string, content: FileContent, mimeType: string): Promise<void>;
