@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { type DocumentSnapshot, FieldValue, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Batch, Item, ItemState } from '../../domain/batch.ts';
 import { ProofsheetError } from '../../domain/errors.ts';
@@ -14,7 +14,7 @@ import { reopenItems } from './firestore-reopen.ts';
 
 const UNFINISHED = ['running', 'paused'];
 /** Stamps that a batch keeps; as many writers may come between a write and its writer's look. */
-const STAMPS = 8;
+const STAMPS = 50;
 
 /** Batches in Firestore. What decides between two writers is a precondition in the commit that makes the change. */
 export function firestoreBatches(db: Firestore): Batches {
@@ -35,7 +35,7 @@ export function firestoreBatches(db: Firestore): Batches {
 
 /** The command's document is the lock; which of its batches are unfinished is read from the batches. */
 async function createBatch(db: Firestore, batch: Batch): Promise<boolean> {
-  const stamp = randomUUID();
+  const stamp = newStamp();
   const ref = batchRef(db, batch.id);
   const lock = commandRef(db, batch.commandKey);
   return await inRounds(async (): Promise<{ kind: 'done'; result: boolean } | NotCommitted> => {
@@ -58,7 +58,7 @@ async function newestBatches(db: Firestore, limit: number, commandKey: string | 
 }
 
 async function changeBatch(db: Firestore, batchId: string, decide: Parameters<Batches['change']>[1]): Promise<Batch> {
-  const stamp = randomUUID();
+  const stamp = newStamp();
   const ref = batchRef(db, batchId);
   return await inRounds(async (): Promise<{ kind: 'done'; result: Batch } | NotCommitted> => {
     const before = await ref.get();
@@ -75,6 +75,10 @@ async function changeBatch(db: Firestore, batchId: string, decide: Parameters<Ba
     const committed = await commitOnce(write);
     return committed.kind === 'done' ? { kind: 'done', result: batchOf(fields) } : committed;
   });
+}
+
+function newStamp(): string {
+  return randomBytes(9).toString('base64url');
 }
 
 /** Marks of the latest writes, by which a writer whose commit got no answer finds out whether it was made. */
