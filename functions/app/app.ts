@@ -10,6 +10,8 @@ export interface App extends Platform {
   prices: PriceTable;
   /** One limiter per model id and bound, shared by all items of the process. */
   limiterFor(model: string, max: number): Limiter;
+  /** Told when the item in work needs no further call, only its results written: another may begin meanwhile. */
+  callsDone(): void;
   limits: Limits;
   /** Aborted when the process shall end: no further call starts, those under way finish and are recorded. */
   stop: AbortSignal;
@@ -51,6 +53,7 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
     recipes: bounds.recipes ?? recipes,
     prices: bounds.prices,
     limiterFor,
+    callsDone: () => undefined,
     limits,
     stop: bounds.stop,
   };

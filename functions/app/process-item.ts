@@ -65,6 +65,7 @@ async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
     return await end(app, batch, claim, { state: 'skipped', error }, recorded, undefined);
   }
   const result = await pass(app, batch, claim, recipe, prepared, recorded);
+  if (result.kind === 'done') app.callsDone();
   return await conclude(app, batch, claim, prepared, result);
 }
 

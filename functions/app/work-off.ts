@@ -1,4 +1,5 @@
 import type { Batch } from '../domain/batch.ts';
+import { createLimiter } from '../lib/limiter.ts';
 import type { Deliveries, Handler } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { batchNamed } from './control-batch.ts';
@@ -6,6 +7,8 @@ import { dispatch } from './dispatch.ts';
 
 /** How often the batch is looked at while it is worked off. */
 const LOOK_EVERY_MS = 100;
+/** Share of further messages in hand, so that the next items begin while the results of earlier ones are written. */
+const AHEAD = 1 / 4;
 
 /**
  * Works a batch off in this process until it is finished, cancelled or paused, or `app.stop` aborts; then waits for the calls
@@ -15,10 +18,15 @@ export async function workOff(app: App, deliveries: Deliveries, batchId: string,
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, app.stop]);
   const halt = newHalt();
-  const handle: Handler = (message) => {
-    return dispatch({ ...app, stop: AbortSignal.any([app.stop, halt.signal()]) }, message);
+  const slots = createLimiter({ max: concurrency });
+  const handle: Handler = async (message) => {
+    const slot = await slots.acquire();
+    const callsDone = () => slot.release('neutral');
+    const stop = AbortSignal.any([app.stop, halt.signal()]);
+    return await dispatch({ ...app, stop, callsDone }, message).finally(callsDone);
   };
-  const consuming = deliveries.consume({ batchId, concurrency, signal, handle });
+  const inHand = concurrency + Math.floor(concurrency * AHEAD);
+  const consuming = deliveries.consume({ batchId, concurrency: inHand, signal, handle });
   try {
     await Promise.race([consuming, untilEnded(app, batchId, signal, halt)]);
   } finally {
