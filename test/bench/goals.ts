@@ -184,7 +184,12 @@ async function compare(bench: Bench, condition: Condition): Promise<{ product: P
   const product = await times(bench.rounds, async () => {
     bare.push(await withServer(condition, ({ url }) => runChild('bare-worker.ts', workerArgs(inputs, url))));
     return await bench.workspace.within((folder) =>
-      withServer(condition, ({ url }) => runProduct(productArgs(folder, inputs, url))),
+      withServer(condition, async (server) => {
+        const result = await runProduct(productArgs(folder, inputs, server.url));
+        const { peak } = await server.counts();
+        if (peak > CONCURRENCY) throw new Error(`${peak} calls were under way at once, ${CONCURRENCY} are allowed`);
+        return result;
+      }),
     );
   });
   return { product, bare };
