@@ -45,7 +45,7 @@ await local.close();
 async function started(of: App): Promise<string> {
   const { batch } = await startBatch(of, {
     inputs: [inputs],
-    selection: { patterns: [], recursive: true, maxFileBytes: 20_000_000 },
+    selection: { patterns: [], recursive: true, maxFileBytes: 20_000_000, exclude: [] },
     recipe: 'one-call',
     recipeSettings: {},
     simulated: false,

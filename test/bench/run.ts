@@ -26,29 +26,21 @@ if (unknown.length > 0 || !Number.isInteger(rounds) || rounds < 1) {
 const startedAt = performance.now();
 const load = loadavg()[0] ?? 0;
 const workspace = await openWorkspace();
-const rows: Row[] = [];
+print(['goal', 'limit', 'measured', 'bare loop', 'ratio', '']);
+print(['---', '---', '---', '---', '---', '---']);
 try {
   for (const letter of wanted) {
-    console.error(`${letter} …`);
-    rows.push(...((await GOALS[letter]?.({ workspace, rounds })) ?? []));
+    for (const row of (await GOALS[letter]?.({ workspace, rounds })) ?? []) {
+      print([row.goal, row.limit, row.measured, row.bare, row.ratio, row.ok ? 'ok' : '**missed**']);
+    }
   }
 } finally {
   await workspace.remove();
 }
-console.log(table(rows));
 console.log(
   `\nMedian of ${rounds} (least to most). Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}, load ${load.toFixed(1)} at the start, ${Math.round((performance.now() - startedAt) / 1000)} s.`,
 );
 
-function table(lines: readonly Row[]): string {
-  const cells = lines.map((row) => [
-    row.goal,
-    row.limit,
-    row.measured,
-    row.bare,
-    row.ratio,
-    row.ok ? 'ok' : '**missed**',
-  ]);
-  const head = ['goal', 'limit', 'measured', 'bare loop', 'ratio', ''];
-  return [head, head.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |`).join('\n');
+function print(cells: readonly string[]): void {
+  console.log(`| ${cells.join(' | ')} |`);
 }
