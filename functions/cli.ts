@@ -11,7 +11,8 @@ import type { CommandContext, ExitCode, OpenApp, Terminal } from './commands/con
 import { doctorCommand } from './commands/doctor.ts';
 import { resumeCommand, watchCommand } from './commands/resume.ts';
 import { runCommand } from './commands/run.ts';
-import { asProofsheetError } from './domain/errors.ts';
+import { harmless } from './commands/terminal.ts';
+import { asProofsheetError, ProofsheetError } from './domain/errors.ts';
 import { jsonLog } from './lib/log.ts';
 import { geminiModels } from './platform/google/gemini-models.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
@@ -21,14 +22,15 @@ import { SIMULATED_MODEL_IDS, simulatedModels } from './platform/local/simulated
 import { loadSettings, type Settings } from './settings.ts';
 
 const stop = new AbortController();
+const screen = terminal();
 
 const context: CommandContext = {
   settings: (flags) => loadSettings({ flags, cwd: process.cwd() }),
   open: (settings) => Promise.resolve(openLocal(settings)),
   cwd: process.cwd(),
-  out: (text, options) => void process.stdout.write(options?.raw ? text : `${text}\n`),
-  note: (text) => void process.stderr.write(`${text}\n`),
-  terminal: terminal(),
+  out: (text, options) => void process.stdout.write(options?.raw ? text : `${harmless(text)}\n`),
+  note: (text) => screen.say(harmless(text)),
+  terminal: screen,
   stop: stop.signal,
   exit: setExitCode,
 };
@@ -57,7 +59,8 @@ for (const command of [
 }
 
 stopOnSignals();
-process.stdout.on('error', () => process.exit());
+// A reader that went away (`| head`) ends the output, and with it the work.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort());
 try {
   await program.parseAsync();
 } catch (thrown) {
@@ -65,16 +68,13 @@ try {
 }
 
 function openLocal(settings: Settings): OpenApp {
-  mkdirSync(settings.home, { recursive: true });
+  makeHome(settings.home);
   const files = diskFiles({ home: settings.home });
   const { auth, baseUrl } = settings.gemini;
   const gemini = auth && geminiModels({ auth, open: files.open, ...(baseUrl !== undefined && { baseUrl }) });
   const simulatedIds = Object.values(SIMULATED_MODEL_IDS) as string[];
   const models = modelRouter(simulatedModels({ open: files.open }), (model) => simulatedIds.includes(model), gemini);
-  const log = jsonLog((line) => appendFileSync(join(settings.home, 'proofsheet.log'), line), Date.now, [
-    'warn',
-    'error',
-  ]);
+  const log = jsonLog((line) => appendLog(settings.home, line), Date.now, ['warn', 'error']);
   let app: App | undefined;
   const local = localPlatform({
     home: settings.home,
@@ -92,6 +92,24 @@ function openLocal(settings: Settings): OpenApp {
     doctor: () => Promise.resolve(machineChecks(settings)),
     close: local.close,
   };
+}
+
+function makeHome(home: string): void {
+  try {
+    mkdirSync(home, { recursive: true });
+  } catch (cause) {
+    const message = `The state folder ${home} cannot be made; choose another with --home or PROOFSHEET_HOME.`;
+    throw new ProofsheetError('usage', message, { cause });
+  }
+}
+
+/** A log that cannot be written (a full disk) must not end the work. */
+function appendLog(home: string, line: string): void {
+  try {
+    appendFileSync(join(home, 'proofsheet.log'), line);
+  } catch {
+    return;
+  }
 }
 
 function machineChecks(settings: Settings): { what: string; ok: boolean; message: string }[] {
@@ -127,23 +145,27 @@ function stopOnSignals(): void {
     process.on(signal, () => {
       signals += 1;
       if (signals > 1) process.exit(130);
-      context.note('\nFinishing the calls under way; press Ctrl-C again to leave at once.');
+      context.note('Finishing the calls under way; press Ctrl-C again to leave at once.');
       stop.abort();
     });
   }
 }
 
-function terminal(): Terminal {
+function terminal(): Terminal & { say(text: string): void } {
   const update = createLogUpdate(process.stderr);
   return {
     interactive: process.stderr.isTTY === true,
     columns: () => process.stderr.columns ?? 80,
-    draw: update,
+    draw: (text) => update(harmless(text)),
     keep: () => update.done(),
+    say(text) {
+      update.clear();
+      process.stderr.write(`${text}\n`);
+    },
     async ask(question) {
       const reader = createInterface({ input: process.stdin, output: process.stderr });
       try {
-        return await reader.question(question);
+        return await reader.question(question, { signal: stop.signal });
       } finally {
         reader.close();
       }
@@ -154,6 +176,10 @@ function terminal(): Terminal {
 function printFailure(thrown: unknown): void {
   if (thrown instanceof CommanderError) {
     setExitCode(thrown.exitCode === 0 ? 0 : 2);
+    return;
+  }
+  if (stop.signal.aborted) {
+    setExitCode(130);
     return;
   }
   const error = asProofsheetError(thrown);

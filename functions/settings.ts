@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -76,7 +76,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Real variables win over those of `.env`; empty ones count as not set. */
 function environment(cwd: string): Env {
   const path = join(cwd, '.env');
-  const fromFile = existsSync(path) ? parseEnv(readFileSync(path, 'utf8')) : {};
+  const fromFile = statSync(path, { throwIfNoEntry: false })?.isFile() ? parseEnv(readFileSync(path, 'utf8')) : {};
   const real = Object.entries(process.env).filter(([, value]) => value !== undefined && value !== '');
   return { ...fromFile, ...Object.fromEntries(real) };
 }

@@ -25,6 +25,8 @@ export interface ResumeOptions {
   failed: boolean;
   /** Also items that ended as error: their recorded answers are kept where they are of use. */
   errors: boolean;
+  /** List the inputs again: files may have been added. */
+  relist?: boolean;
 }
 
 /** Goes on with what is unfinished, after an interruption, a pause or a cancel. Gives how many settled items are taken again. */
@@ -41,7 +43,8 @@ export async function resumeBatch(
   await app.batches.change(before.id, (current) => ({
     state: 'running',
     // A cancel may have come before every input was listed.
-    sealed: current.sealed && !current.cancelRequested,
+    sealed: current.sealed && !current.cancelRequested && options.relist !== true,
+    resumedAt: app.clock.now(),
     cancelRequested: false,
     pause: undefined,
     finalizer: undefined,
@@ -64,6 +67,12 @@ export async function batchNamed(app: Pick<App, 'batches'>, batchId: string | un
       ? 'There is no batch yet; start one with `proofsheet run`.'
       : `There is no batch ${batchId}; see \`proofsheet list\`.`;
   throw new ProofsheetError('not_found', what);
+}
+
+/** The batch of this id; without one the newest that is unfinished, or else the newest. */
+export async function batchToResume(app: Pick<App, 'batches'>, batchId: string | undefined): Promise<Batch> {
+  const [unfinished] = batchId === undefined ? await app.batches.list({ limit: 1, unfinished: true }) : [];
+  return unfinished ?? (await batchNamed(app, batchId));
 }
 
 /** Publishes a message for every item that is not settled. One too many does no harm. */

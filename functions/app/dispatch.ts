@@ -21,7 +21,9 @@ export async function dispatch(app: App, message: Message): Promise<Disposal> {
     if (error.disposition === 'conflict') return { kind: 'retry' };
     if (error.disposition === 'transient' || message.kind === 'process') throw error;
     app.log.error({ ...message, code: error.code, error: error.message }, 'the batch is paused');
-    await app.batches.change(message.batchId, () => ({ state: 'paused', pause: pauseFor(app, error) }));
+    await app.batches.change(message.batchId, (batch) =>
+      batch.state === 'running' ? { state: 'paused', pause: pauseFor(app, error) } : undefined,
+    );
     return ACK;
   }
 }

@@ -5,7 +5,7 @@ import { belongsTo, type InputRoot, listsRecursively } from '../domain/input-roo
 import type { Disposal, Message } from '../domain/message.ts';
 import { ACK } from '../domain/message.ts';
 import { safeName } from '../domain/safe-name.ts';
-import { considerFile, considerKind } from '../domain/selection.ts';
+import { considerFile, considerKind, isOwnFile } from '../domain/selection.ts';
 import { hashOf, sha256 } from '../lib/hash.ts';
 import { sniff } from '../media/inspect.ts';
 import type { FileEntry, NewItem } from '../platform/ports.ts';
@@ -24,16 +24,38 @@ const READS_AT_ONCE = 8;
 /** What a listed file is to a batch. */
 export type Considered = { kind: 'item'; item: NewItem } | { kind: 'ignored'; reason: string };
 
-/** Adds one page of the inputs as items and publishes their messages, then goes on in another message; seals the batch after the last page. */
+/** Listing goes on in one delivery for this long, then in another message. */
+const LISTING_MS = 30_000;
+
+type Cursor = NonNullable<Expand['cursor']>;
+
+/** Adds the inputs as items, page by page, and publishes their messages; seals the batch after the last page. */
 export async function expandBatch(app: App, message: Expand): Promise<Disposal> {
-  const batch = await app.batches.get(message.batchId);
-  if (batch === undefined || batch.state !== 'running') return ACK;
-  // The delivery that sealed the batch may have died before it could announce that all is done.
-  if (batch.sealed) return await ended(app, batch.id);
-  const cursor = message.cursor ?? { input: 0, after: '' };
-  const input = batch.inputs[cursor.input];
-  if (input === undefined) return await seal(app, batch, cursor.ignored ?? {});
-  const root = await resolveInput(app, input);
+  const until = app.clock.now() + LISTING_MS;
+  let cursor: Cursor = message.cursor ?? { input: 0, after: '' };
+  while (app.clock.now() < until && !app.stop.aborted) {
+    const batch = await app.batches.get(message.batchId);
+    if (batch === undefined || batch.state !== 'running') return ACK;
+    // The delivery that sealed the batch may have died before it could announce that all is done.
+    if (batch.sealed) return await ended(app, batch.id);
+    const input = batch.inputs[cursor.input];
+    if (input === undefined) return await seal(app, batch, cursor.ignored ?? {});
+    cursor = await expandPage(app, batch, input, cursor);
+  }
+  await app.queue.publish([{ kind: 'expand', batchId: message.batchId, cursor }]);
+  return ACK;
+}
+
+async function expandPage(app: App, batch: Batch, input: string, cursor: Cursor): Promise<Cursor> {
+  const root = await resolveInput(app, input).catch((thrown: unknown) => {
+    if (asProofsheetError(thrown).code === 'file_missing') return undefined;
+    throw thrown;
+  });
+  const nextInput = { input: cursor.input + 1, after: '' };
+  if (root === undefined) {
+    const gone = { kind: 'ignored', reason: `input that is gone (${input})` } as const;
+    return { ...nextInput, ignored: withIgnored(cursor.ignored ?? {}, [gone]) };
+  }
   const entries = await app.files.list(root.root, {
     recursive: listsRecursively(root, batch.selection.recursive),
     limit: app.limits.pageSize,
@@ -42,11 +64,9 @@ export async function expandBatch(app: App, message: Expand): Promise<Disposal> 
   const considered = await considerEntries(app, batch, root, entries);
   await addPage(app, batch, considered);
   const last = entries.at(-1);
-  const done = entries.length < app.limits.pageSize || last === undefined;
-  const next = done ? { input: cursor.input + 1, after: '' } : { input: cursor.input, after: last.uri };
-  const ignored = withIgnored(cursor.ignored ?? {}, considered);
-  await app.queue.publish([{ kind: 'expand', batchId: batch.id, cursor: { ...next, ignored } }]);
-  return ACK;
+  const isLast = entries.length < app.limits.pageSize || last === undefined;
+  const next = isLast ? nextInput : { input: cursor.input, after: last.uri };
+  return { ...next, ignored: withIgnored(cursor.ignored ?? {}, considered) };
 }
 
 /** Looks at listed files, a few at a time: their names, their sizes, then their bytes. */
@@ -68,17 +88,25 @@ async function considerEntry(
 ): Promise<Considered> {
   const selection = batch.selection;
   const explicit = entry.uri === root.root;
+  const { intake } = recipeNamed(app, batch.recipe);
+  if (isOwnFile(entry, root.root, selection.exclude ?? [])) return { kind: 'ignored', reason: 'of proofsheet itself' };
   const first = considerFile(entry, selection, explicit);
   if (first.kind === 'ignore') return { kind: 'ignored', reason: first.reason };
-  if (first.kind === 'refuse') return itemOf(batch, entry, hashOf({ unread: entry.bytes }), first);
+  if (first.kind === 'refuse') {
+    // Unread, only the name says whether it would have been wanted.
+    const guess = considerKind(entry.path, 'other', intake, explicit);
+    if (guess.kind === 'ignore') return { kind: 'ignored', reason: guess.reason };
+    return itemOf(batch, entry, hashOf({ unread: entry.bytes }), first);
+  }
   try {
     const bytes = await app.files.read(entry.uri, { maxBytes: selection.maxFileBytes });
     const kind = await sniff(bytes);
-    const second = considerKind(entry.path, kind.kind, recipeNamed(app, batch.recipe).intake, explicit);
+    const second = considerKind(entry.path, kind.kind, intake, explicit);
     if (second.kind === 'ignore') return { kind: 'ignored', reason: second.reason };
     return itemOf(batch, entry, sha256(bytes), second.kind === 'refuse' ? second : undefined);
   } catch (thrown) {
-    const { code, message } = asProofsheetError(thrown);
+    const { code, message, disposition } = asProofsheetError(thrown);
+    if (disposition !== 'permanent') throw thrown;
     return itemOf(batch, entry, hashOf({ unread: entry.bytes }), { code, message });
   }
 }

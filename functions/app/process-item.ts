@@ -14,12 +14,12 @@ import { recipeNamed } from './recipe-settings.ts';
 import { type Ending, settleItem } from './settle-item.ts';
 
 /** How long a copy waits before it looks again whether its twin is done. */
-const TWIN_WAIT_MS = 1_000;
+const TWIN_WAIT_MS = 5_000;
 
 /** One pass over one item: claim, replay what is recorded, make the next calls, settle or give back. */
 export async function processItem(app: App, message: Message & { kind: 'process' }): Promise<Disposal> {
   const batch = await app.batches.get(message.batchId);
-  if (batch === undefined || batch.state === 'paused') return ACK;
+  if (batch === undefined || batch.state !== 'running') return ACK;
   const claimed = await app.journal.claim(batch.id, message.itemId, leaseMs(app, batch));
   if (claimed.kind === 'busy') return { kind: 'retry' };
   if (claimed.kind === 'settled') {
@@ -40,8 +40,12 @@ async function giveUp(app: App, batch: Batch, claim: Claim, error: ProofsheetErr
   if (stopsBatch(error)) return await pauseBatch(app, batch, claim, error);
   if (error.disposition === 'permanent') {
     const steps = await app.journal.steps(claim.item);
-    const ended = await end(app, batch, claim, { state: 'error', error }, steps, undefined).catch(() => undefined);
-    if (ended !== undefined) return ended;
+    try {
+      return await end(app, batch, claim, { state: 'error', error }, steps, undefined);
+    } catch (thrown) {
+      const obstacle = asProofsheetError(thrown);
+      if (stopsBatch(obstacle)) return await pauseBatch(app, batch, claim, obstacle);
+    }
   }
   await app.journal.release(claim, { state: 'queued', countsAsClaim: true });
   throw error;
@@ -76,7 +80,9 @@ function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefine
     const message = `The item was begun ${item.claims - 1} times without an end; the process died or was stopped each time.`;
     return { state: 'error', error: new ProofsheetError('attempts_exhausted', message) };
   }
-  const age = app.clock.now() - (item.firstClaimedAt ?? app.clock.now());
+  // Time in which the batch was paused or nobody worked on it does not count.
+  const begun = Math.max(item.firstClaimedAt ?? app.clock.now(), batch.resumedAt ?? 0);
+  const age = app.clock.now() - begun;
   if (age > app.limits.itemAgeMs) {
     const message = `The item was in work for more than ${Math.round(app.limits.itemAgeMs / 3_600_000)} hours without an end.`;
     return { state: 'error', error: new ProofsheetError('time_limit', message) };
@@ -100,9 +106,13 @@ async function earlierSteps(app: App, batch: Batch, item: Item): Promise<StepEnt
   const twin = item.twin === undefined ? undefined : await app.batches.item(batch.id, item.twin);
   if (twin !== undefined && !isTerminal(twin.state)) return 'twin-in-work';
   const steps = twin === undefined ? [] : await app.journal.steps(twin);
-  if (steps.length > 0 || item.epoch === 0 || item.reopenedFrom === 'failed') return steps;
-  const before = await app.journal.steps({ ...item, epoch: item.epoch - 1 });
-  return stepsWorthKeeping(before, item.summary?.code);
+  if (steps.length > 0 || item.reopenedFrom === 'failed') return steps;
+  // The latest epoch that came to a step: one that was cancelled at once has none.
+  for (let epoch = item.epoch - 1; epoch >= 0; epoch -= 1) {
+    const before = await app.journal.steps({ ...item, epoch });
+    if (before.length > 0) return stepsWorthKeeping(before, item.summary?.code);
+  }
+  return [];
 }
 
 async function pass(
@@ -192,8 +202,11 @@ function stopsBatch(error: ProofsheetError): boolean {
 
 /** Every item would fail in the same way: the batch waits for a person (or for the quota), its items stay as they are. */
 async function pauseBatch(app: App, batch: Batch, claim: Claim, error: ProofsheetError): Promise<Disposal> {
+  // A failure that began before the batch was resumed says nothing about now.
   await app.batches.change(batch.id, (current) =>
-    current.state === 'running' ? { state: 'paused', pause: pauseFor(app, error) } : undefined,
+    current.state === 'running' && current.resumedAt === batch.resumedAt
+      ? { state: 'paused', pause: pauseFor(app, error) }
+      : undefined,
   );
   await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
   return ACK;

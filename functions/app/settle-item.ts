@@ -70,6 +70,7 @@ function summaryOfStep(step: StepEntry): StepSummary {
     tries: step.tries,
     costNano: step.costNano,
     ...(!step.outcome.ok && { code: step.outcome.code }),
+    ...(step.adopted && { adopted: true }),
   };
 }
 
@@ -83,11 +84,14 @@ function summaryOf(
   const best = outcome?.best === undefined ? undefined : detail.candidateThumbnails[outcome.best];
   const thumbnail = best ?? detail.referenceThumbnail;
   const code = codeOf(ending);
+  const totals = totalsOf(steps, before);
   return {
     score: outcome?.score ?? null,
     attempts: outcome?.attempts.length ?? Math.max(0, ...steps.map((step) => step.attempt)),
     message: messageOf(ending).slice(0, 600),
-    ...totalsOf(steps, before),
+    ...totals,
+    // To the millisecond: sums of fractions would show digits that mean nothing.
+    seconds: Math.round(totals.seconds * 1000) / 1000,
     result: resultLine(outcome),
     ...(code && { code }),
     ...(thumbnail && { thumbnail }),

@@ -1,8 +1,9 @@
-import { type Batch, batchIdFor, type RunSettings, type Selection } from '../domain/batch.ts';
+import { type Batch, batchIdFor, type RunSettings, runSettingsSchema, type Selection } from '../domain/batch.ts';
+import { ProofsheetError } from '../domain/errors.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
-import { announceOpenItems } from './control-batch.ts';
+import { resumeBatch } from './control-batch.ts';
 import { parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
 
@@ -28,21 +29,44 @@ export interface StartRequest {
 export async function startBatch(app: App, request: StartRequest): Promise<{ batch: Batch; joined: boolean }> {
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
+  recipe.models(settings);
+  checkRunSettings(request.run);
   for (const input of request.inputs) await resolveInput(app, input);
   const recipeFingerprint = hashOf({ recipe: recipe.name, version: recipe.version, settings });
   const { inputs, selection, force, outputRoot } = request;
   const commandKey = hashOf({ inputs, selection, force, outputRoot, recipeFingerprint });
-  while (true) {
-    const [latest] = await app.batches.list({ limit: 1, commandKey });
-    if (latest !== undefined && (latest.state === 'running' || latest.state === 'paused')) {
-      return { batch: await goOn(app, latest), joined: true };
+  for (let tries = 0; tries < 10; tries += 1) {
+    const [unfinished] = await app.batches.list({ limit: 1, commandKey, unfinished: true });
+    if (unfinished !== undefined) {
+      const { batch } = await resumeBatch(app, unfinished.id, { failed: false, errors: false, relist: true });
+      return { batch, joined: true };
     }
     const batch = newBatch(app, request, { recipe, settings, recipeFingerprint, commandKey });
+    await recordParameters(app, batch);
     if (await app.batches.create(batch)) {
       await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
       return { batch, joined: false };
     }
   }
+  throw new ProofsheetError(
+    'wrong_state',
+    'Another process keeps starting and ending the same batch; try again in a moment.',
+  );
+}
+
+function checkRunSettings(run: RunSettings): void {
+  const parsed = runSettingsSchema.safeParse(run);
+  if (parsed.success) return;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new ProofsheetError('usage', `These settings are out of range: ${problems.join('; ')}.`);
+}
+
+/** What the batch was asked for, beside its results; also finds out whether they can be written before any call is paid. */
+async function recordParameters(app: App, batch: Batch): Promise<void> {
+  const { id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run } = batch;
+  const parameters = { batch_id: id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run };
+  const uri = app.files.join(batch.outputDir, 'metadata', 'parameters.json');
+  await app.files.write(uri, `${JSON.stringify(parameters, null, 2)}\n`, 'application/json');
 }
 
 function newBatch(
@@ -78,20 +102,4 @@ function newBatch(
     cancelRequested: false,
     revision: 0,
   };
-}
-
-/**
- * Lists the inputs again (files may have been added) and announces what is open. A finaliser loses its right: it has not
- * seen what comes, and it may have died.
- */
-async function goOn(app: App, batch: Batch): Promise<Batch> {
-  const reopened = await app.batches.change(batch.id, (current) =>
-    current.state === 'running' || current.state === 'paused'
-      ? { state: 'running', sealed: false, pause: undefined, finalizer: undefined }
-      : undefined,
-  );
-  if (reopened.state !== 'running') return reopened;
-  await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
-  await announceOpenItems(app, batch.id);
-  return reopened;
 }

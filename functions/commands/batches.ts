@@ -12,7 +12,6 @@ import { workOff } from '../app/work-off.ts';
 import { ITEM_STATES, type ItemState } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
 import { ProofsheetError } from '../domain/errors.ts';
-import { plainText } from '../report/safe-text.ts';
 import { EXPORT_FORMATS, type ExportFormat, renderExport, runDocument } from '../report/text-reports.ts';
 import { type CommandContext, type CommonFlags, withApp } from './context.ts';
 import { wholeFrom } from './parse-values.ts';
@@ -100,9 +99,8 @@ async function showItem(
 ): Promise<void> {
   const { item, steps, detail } = await readItem(app, batchId, wanted);
   if (flags.json) return context.out(JSON.stringify({ item, steps, detail }, null, 2));
-  context.out(plainText(`${item.name}  ${item.state}  ${item.source}`));
-  if (item.summary)
-    context.out(plainText(`${item.summary.code ? `${item.summary.code}: ` : ''}${item.summary.message}`));
+  context.out(`${item.name}  ${item.state}  ${item.source}`);
+  if (item.summary) context.out(`${item.summary.code ? `${item.summary.code}: ` : ''}${item.summary.message}`);
   for (const step of steps) {
     const cost = step.costNano === null ? 'price unknown' : dollars(step.costNano);
     context.out('');
@@ -131,7 +129,10 @@ export function cancelCommand(context: CommandContext): Command {
         const batch = await workOff(app, deliveries, id, 4);
         const counts = await app.batches.counts(id);
         if (flags.json) context.out(JSON.stringify(runDocument(batch, counts, app.clock.now()), null, 2));
-        else
+        else if (batch.state !== 'cancelled') {
+          context.out(`Batch ${id} could not be ended: ${batch.pause?.message ?? `it is ${batch.state}`}`);
+          context.exit(1);
+        } else
           context.out(
             `Batch ${id} is ${batch.state}: ${counts.cancelled} cancelled, ${counts.passed} passed before. Report ${batch.report ?? ''}`,
           );
@@ -194,9 +195,8 @@ function openInBrowser(path: string): void {
     .unref();
 }
 
-/** What models and inputs wrote, without what a terminal would obey. */
 function indent(text: string): string {
-  return plainText(text)
+  return text
     .split('\n')
     .map((line) => `    ${line}`)
     .join('\n');

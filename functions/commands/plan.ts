@@ -1,7 +1,6 @@
 import type { App } from '../app/app.ts';
 import { planBatch as makePlan, type Plan } from '../app/plan-batch.ts';
 import type { StartRequest } from '../app/start-batch.ts';
-import { plainText } from '../report/safe-text.ts';
 import type { CommandContext, CommonFlags } from './context.ts';
 import { plural } from './terminal.ts';
 
@@ -24,8 +23,7 @@ function planLines(plan: Plan): string[] {
   const lines = [
     `Would work on ${plural(plan.items, 'item')} with ${plan.models.join(', ')}: ${plan.calls.least} to ${plan.calls.most} calls.`,
   ];
-  for (const { source, code, message } of plan.refused)
-    lines.push(plainText(`refused  ${source}  ${code}: ${message}`));
+  for (const { source, code, message } of plan.refused) lines.push(`refused  ${source}  ${code}: ${message}`);
   for (const [reason, count] of Object.entries(plan.ignored)) lines.push(`left aside  ${count} ${reason}`);
   for (const model of plan.unpriced) lines.push(`PRICE UNKNOWN for ${model}: add it to prices in proofsheet.yaml.`);
   return lines;

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { batchNamed, resumeBatch } from '../app/control-batch.ts';
+import { batchNamed, batchToResume, resumeBatch } from '../app/control-batch.ts';
 import { readBatch } from '../app/read-batch.ts';
 import { runDocument } from '../report/text-reports.ts';
 import { type CommandContext, type CommonFlags, withApp } from './context.ts';
@@ -18,7 +18,7 @@ interface ResumeFlags extends CommonFlags {
 export function resumeCommand(context: CommandContext): Command {
   return new Command('resume')
     .description('go on with unfinished items')
-    .argument('[batch]', 'id (default: the newest)')
+    .argument('[batch]', 'id (default: the newest unfinished)')
     .option('--failed', 'also items below the threshold, from the start')
     .option('--errors', 'also items that ended as error; useful answers are kept')
     .option('--min-pass-rate <share>', 'exit 3 below this share of passed items', shareFrom)
@@ -26,10 +26,10 @@ export function resumeCommand(context: CommandContext): Command {
     .action(async (id: string | undefined, _flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ResumeFlags>();
       await withApp(context, flags, async (open) => {
-        const named = await batchNamed(open.app, id);
+        const named = await batchToResume(open.app, id);
         const options = { failed: flags.failed === true, errors: flags.errors === true };
         const { batch, reopened } = await resumeBatch(open.app, named.id, options);
-        if (reopened > 0) context.note(`${reopened} settled items are taken again.`);
+        if (reopened > 0) context.note(`Settled items that are taken again: ${reopened}.`);
         await workAndReport(context, open, batch, flags);
       });
     });

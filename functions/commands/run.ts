@@ -45,16 +45,21 @@ export function runCommand(context: CommandContext): Command {
     .option('--input-dir <dir>', 'same as a positional input')
     .option('--files <files...>', 'same as positional inputs')
     .option('--pattern <glob...>', 'which files of a directory; ! in front leaves out')
+    .option('--recursive', 'with subfolders (default)', true)
     .option('--no-recursive', 'leave subfolders out')
-    .option('--max-file-size <size>', 'larger files are refused, e.g. 5MB', bytesFrom, MAX_FILE_BYTES)
+    .addOption(
+      new Option('--max-file-size <size>', 'larger files are refused, e.g. 500KB')
+        .argParser(bytesFrom)
+        .default(MAX_FILE_BYTES, '20MB'),
+    )
     .option('--prompt <text>', 'base prompt for every item')
     .option('--prompt-file <file>', 'base prompt from a file')
     .option('--threshold <score>', 'passing score, 0 to 1 (default: 0.7)', shareFrom)
     .option('--max-attempts <n>', 'generate + evaluate rounds per item (default: 3)', wholeFrom)
     .option('--aspect-ratio <ratio>', 'of generated images, e.g. 4:5')
-    .option('--max-concurrent <n>', 'items in work at once (default: 5)', wholeFrom)
-    .option('--max-retries <n>', 'tries of one model call (default: 5)', wholeFrom)
-    .option('--timeout <seconds>', 'for one model call (default: 120)', numberFrom)
+    .option('--max-concurrent <n>', 'items in work at once, up to 1000 (default: 5)', wholeFrom)
+    .option('--max-retries <n>', 'tries of one model call, up to 20 (default: 5)', wholeFrom)
+    .option('--timeout <seconds>', 'for one model call, 1 to 600 (default: 120)', numberFrom)
     .addOption(new Option('--lane <lane>', 'price and latency lane').choices(['standard']).default('standard'))
     .option('--output-dir <dir>', 'results go to DIR/<batch id>/ (default: ./output)')
     .option('--dry-run', 'everything but the model calls')
@@ -70,7 +75,7 @@ export function runCommand(context: CommandContext): Command {
 async function run(context: CommandContext, inputs: string[], flags: RunFlags): Promise<void> {
   await withApp(context, flags, async (open, settings) => {
     const request = requestFrom(context, inputs, flags, settings, open);
-    if (request.simulated) sayLoudly(context, flags, settings);
+    if (request.simulated) sayLoudly(context, settings);
     if (flags.dryRun) return await planBatch(context, open.app, request, flags);
     if (flags.force && !flags.yes) await confirm(context);
     const { batch, joined } = await startBatch(open.app, request);
@@ -90,12 +95,25 @@ function requestFrom(
   if (inputs.length === 0)
     throw new ProofsheetError('usage', 'Nothing to work on: name a file or folder, as in `proofsheet run photos`.');
   const prompt = flags.prompt ?? promptFrom(context, flags.promptFile);
+  if (prompt !== undefined && flags.recipe === undefined && !('prompt' in open.app.recipes)) {
+    const remedy = 'add `--recipe fidelity` to wish for a scene';
+    throw new ProofsheetError(
+      'usage',
+      `--prompt alone stands for the recipe "prompt", which is not there yet; ${remedy}.`,
+    );
+  }
   const simulated = flags.simulate === true || settings.gemini.auth === undefined;
+  const outputRoot = flags.outputDir === undefined ? settings.outputDir : resolve(context.cwd, flags.outputDir);
   const given = { threshold: flags.threshold, maxAttempts: flags.maxAttempts, aspectRatio: flags.aspectRatio, prompt };
   const recipeSettings = { ...settings.recipe, ...(simulated && open.simulatedModels), ...defined(given) };
   return {
     inputs: inputs.map((input) => (input.startsWith('gs://') ? input : resolve(context.cwd, input))),
-    selection: { patterns: flags.pattern ?? [], recursive: flags.recursive, maxFileBytes: flags.maxFileSize },
+    selection: {
+      patterns: flags.pattern ?? [],
+      recursive: flags.recursive,
+      maxFileBytes: flags.maxFileSize,
+      exclude: [outputRoot, settings.home],
+    },
     recipe: flags.recipe ?? (prompt === undefined ? 'fidelity' : 'prompt'),
     recipeSettings,
     simulated,
@@ -106,7 +124,7 @@ function requestFrom(
       maxRetries: flags.maxRetries ?? settings.maxRetries,
       timeoutMs: flags.timeout === undefined ? settings.timeoutMs : flags.timeout * 1000,
     },
-    outputRoot: flags.outputDir === undefined ? settings.outputDir : resolve(context.cwd, flags.outputDir),
+    outputRoot,
     archive: 'none',
     name: flags.name ?? nameFor(inputs),
   };
@@ -131,9 +149,11 @@ function nameFor(inputs: readonly string[]): string {
   return inputs.length === 1 ? first : `${first} and ${inputs.length - 1} more`;
 }
 
-function sayLoudly(context: CommandContext, flags: RunFlags, settings: Settings): void {
-  const why = flags.simulate || settings.gemini.auth ? '' : ' because no Gemini key or project is configured';
-  context.note(`SIMULATED: the built-in simulated model answers${why}. Set GEMINI_API_KEY for real results.`);
+function sayLoudly(context: CommandContext, settings: Settings): void {
+  const why = settings.gemini.auth
+    ? ''
+    : ' No Gemini key or project is configured; set GEMINI_API_KEY for real results.';
+  context.note(`SIMULATED: the built-in simulated model answers.${why}`);
 }
 
 async function confirm(context: CommandContext): Promise<void> {

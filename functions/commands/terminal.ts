@@ -4,10 +4,20 @@ import stringWidth from 'string-width';
 import type { BatchView } from '../app/read-batch.ts';
 import { type Counts, type Item, passRateOf, settledOf } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
-import { oneLine } from '../report/safe-text.ts';
+import { oneLine, plainText } from '../report/safe-text.ts';
 
 const MARKS = { passed: '✔', failed: '✘', error: '!', skipped: '↷', cancelled: '⊘' } as const;
 const COLOURS = { passed: 'green', failed: 'yellow', error: 'red', skipped: 'gray', cancelled: 'gray' } as const;
+
+const ESCAPE = String.fromCharCode(27);
+/** What `styleText` makes. */
+const COLOUR = new RegExp(`(${ESCAPE}\\[[0-9;]*m)`);
+
+/** Text without what a terminal would obey, colours aside: names and messages come from files and models. */
+export function harmless(text: string): string {
+  const parts = text.split(COLOUR);
+  return parts.map((part) => (COLOUR.test(part) ? part : plainText(part))).join('');
+}
 
 export interface ProgressFrame {
   view: BatchView;
@@ -56,11 +66,13 @@ export function summaryLines(view: BatchView, now: number): string[] {
   const parts = (['passed', 'failed', 'error', 'skipped', 'cancelled'] as const).flatMap((state) =>
     counts[state] > 0 ? [`${counts[state]} ${state}`] : [],
   );
+  const open = counts.total - settledOf(counts);
+  if (open > 0) parts.push(`${open} unfinished`);
   const rate = passRateOf(counts);
   const judged = counts.scored > 0 ? ` · average score ${(counts.scoreSum / counts.scored).toFixed(2)}` : '';
   const lines = [
     `${plural(counts.total, 'item')}: ${parts.join(', ') || 'nothing to do'}${rate === null ? '' : ` · pass rate ${Math.round(rate * 100)} %`}${judged}`,
-    `${plural(counts.calls, 'call')} · ${costText(counts)} · ${duration((batch.finishedAt ?? now) - batch.createdAt)}`,
+    `${plural(counts.calls, 'call')} · ${costText(counts)}${open > 0 ? ' (calls of unfinished items come on top)' : ''} · ${duration((batch.finishedAt ?? now) - batch.createdAt)}`,
   ];
   const ignored = Object.entries(batch.ignored).map(([reason, n]) => `${n} ${reason}`);
   if (ignored.length > 0) lines.push(`left aside: ${ignored.join(', ')}`);

@@ -1,3 +1,4 @@
+import { settledItems } from '../app/finalize-batch.ts';
 import { readBatch } from '../app/read-batch.ts';
 import { workOff } from '../app/work-off.ts';
 import { type Batch, type Counts, passRateOf } from '../domain/batch.ts';
@@ -43,7 +44,18 @@ async function report(context: CommandContext, { app }: OpenApp, batchId: string
   print(`Results  ${batch.outputDir}`);
   if (batch.report !== undefined) print(`Report   ${batch.report}`);
   if (flags.json) context.out(JSON.stringify(runDocument(batch, counts, now), null, 2));
-  context.exit(exitCode(context, batch, counts, flags.minPassRate));
+  const refused = flags.minPassRate === undefined ? 0 : await refusedItems(app, batchId);
+  context.exit(exitCode(context, batch, { ...counts, error: counts.error + refused }, flags.minPassRate));
+}
+
+/** Inputs refused at the gate: a check of a catalogue must not pass because its pictures could not be read. */
+async function refusedItems(app: OpenApp['app'], batchId: string): Promise<number> {
+  let refused = 0;
+  for await (const { item } of settledItems(app, batchId)) {
+    const code = item.summary?.code;
+    if (item.state === 'skipped' && code !== 'already_done' && code !== 'unfinished_elsewhere') refused += 1;
+  }
+  return refused;
 }
 
 function endingLines(context: CommandContext, batch: Batch, counts: Counts): string[] {
@@ -58,6 +70,9 @@ function endingLines(context: CommandContext, batch: Batch, counts: Counts): str
   if (batch.state === 'running' && context.stop.aborted) {
     return [`Interrupted. Everything recorded is kept; \`proofsheet resume ${batch.id}\` goes on.`];
   }
+  if (batch.state === 'finished' && counts.total === 0) {
+    return [`There is nothing to work on in ${batch.inputs.join(', ')}; check the folder and --pattern.`];
+  }
   if (batch.state === 'cancelled') return [`The batch was cancelled.`];
   if (counts.error > 0)
     return [`\`proofsheet resume ${batch.id} --errors\` takes the ${counts.error} that ended as error again.`];
@@ -67,6 +82,7 @@ function endingLines(context: CommandContext, batch: Batch, counts: Counts): str
 function exitCode(context: CommandContext, batch: Batch, counts: Counts, minPassRate: number | undefined): ExitCode {
   if (batch.state === 'running' && context.stop.aborted) return 130;
   if (batch.state !== 'finished') return 1;
+  if (counts.total === 0) return 2;
   const rate = passRateOf(counts);
   if (minPassRate !== undefined && rate !== null && rate < minPassRate) return 3;
   return counts.error > 0 ? 3 : 0;

@@ -134,6 +134,8 @@ export const selectionSchema = z.object({
   patterns: z.array(z.string()),
   recursive: z.boolean(),
   maxFileBytes: z.number().int().positive(),
+  /** Folders whose files are never inputs: results and state of proofsheet itself. */
+  exclude: z.array(z.string()).optional(),
 });
 export type Selection = z.infer<typeof selectionSchema>;
 
@@ -168,6 +170,8 @@ export const batchSchema = z.object({
   pause: z.object({ code: errorCodeSchema, message: z.string(), until: z.number().optional() }).optional(),
   /** Grows each time a finished batch is opened again. */
   revision: z.number().int().nonnegative(),
+  /** When it was last gone on with; what failed under an earlier run must not stop this one. */
+  resumedAt: z.number().optional(),
   /** Lease of the finaliser. */
   finalizer: z.object({ fence: z.number().int(), owner: z.string(), leaseUntil: z.number() }).optional(),
   finishedAt: z.number().optional(),

@@ -72,6 +72,8 @@ export const stepSummarySchema = z.object({
   tookMs: z.number(),
   tries: z.number(),
   costNano: z.number().nullable(),
+  /** The answer was taken over from another item or an earlier take: no call was made and nothing paid. */
+  adopted: z.boolean().optional(),
 });
 export type StepSummary = z.infer<typeof stepSummarySchema>;
 

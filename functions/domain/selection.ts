@@ -72,6 +72,21 @@ export function considerKind(
   return refuse('not_an_image', `${path} is ${KIND_NAMES[kind]}, not a picture; replace it by a JPEG, PNG or WebP.`);
 }
 
+/** The folder of a batch's results (see `batchIdFor`). */
+const BATCH_FOLDER = /^\d{8}-\d{6}-[0-9a-z]{4}\//;
+
+/**
+ * True for results and state of proofsheet that lie inside an input: they must never become inputs, or each run would work on
+ * the pictures of the one before. An input inside such a folder was named on purpose.
+ */
+export function isOwnFile(entry: { uri: string; path: string }, root: string, exclude: readonly string[]): boolean {
+  const base = root.endsWith('/') ? root : `${root}/`;
+  return exclude.some((folder) => {
+    if (`${folder}/` === base) return BATCH_FOLDER.test(entry.path);
+    return folder.startsWith(base) && entry.uri.startsWith(`${folder}/`);
+  });
+}
+
 const KIND_NAMES = { text: 'a text', pdf: 'a PDF document', other: 'of another kind' } as const;
 
 function refuse(code: ErrorCode, message: string): Refused {

@@ -10,13 +10,13 @@ export interface Batches {
   /** Write-once by id; false if it is there, or if an unfinished batch has the same command key. */
   create(batch: Batch): Promise<boolean>;
   get(batchId: string): Promise<Batch | undefined>;
-  /** Newest first. */
-  list(page: { limit: number; commandKey?: string }): Promise<Batch[]>;
+  /** Newest first; `unfinished`: only those running or paused. */
+  list(page: { limit: number; commandKey?: string; unfinished?: boolean }): Promise<Batch[]>;
   /** Read, decide, write if nobody wrote in between, else again. `decide` returns undefined to leave all as it is. Gives the batch afterwards. */
   change(batchId: string, decide: (batch: Batch) => Partial<Batch> | undefined): Promise<Batch>;
   /**
    * Adds inputs as queued items and counts them, all or none; an id that is there is left alone, so a page may be added
-   * twice. Makes names distinct; settles at once as `skipped` what is done or unfinished elsewhere (unless the batch
+   * twice. Fails with a conflict when the batch is sealed or not running. Makes names distinct; settles at once as `skipped` what is done or unfinished elsewhere (unless the batch
    * forces); marks a repeated work key within the batch as `twin`. Gives the items as they now stand, in order.
    */
   addItems(batchId: string, inputs: readonly NewItem[]): Promise<Item[]>;

@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
+import type { Counts } from '../domain/batch.ts';
 import { cost, type Html, number } from './html-summary.ts';
 import { remedyOf } from './metadata-files.ts';
 import { oneLine } from './safe-text.ts';
-import { SCORE_BINS, type StepTally, type Tally } from './tally.ts';
+import { holdsAllCalls, SCORE_BINS, type StepTally, type Tally } from './tally.ts';
 
 const WIDTH = 380;
 const HEIGHT = 196;
@@ -70,16 +71,23 @@ export function reasonsTable(tally: Tally): Html {
 }
 
 /** Models and judges in one line that opens to what each model and step used. */
-export function workTables(tally: Tally): Html {
+export function workTables(tally: Tally, counts: Pick<Counts, 'calls'>): Html {
   if (tally.models.size === 0) return html``;
   const judges = [...tally.judges].map(oneLine);
   const judged = judges.length === 0 ? '' : html` <span>Judged by <bdi>${judges.join('; ')}</bdi></span>`;
   return html`<details class="card work"><summary><b>Models and steps</b>
 <span><bdi>${[...tally.models.keys()].map(oneLine).join(', ')}</bdi></span>${judged}</summary>
-<div class="work-tables">
+${lastTakeNote(tally, counts)}<div class="work-tables">
 ${usageTable('Models', 'Model', tally.models)}
 ${usageTable('Steps', 'Step', tally.steps)}
 </div></details>`;
+}
+
+/** The tables know the last take of each item alone, the batch's figures all of them. */
+function lastTakeNote(tally: Tally, counts: Pick<Counts, 'calls'>): Html {
+  if (holdsAllCalls(tally, counts)) return html``;
+  return html`<p class="quiet">Calls of the last take of each item; the batch made ${number(counts.calls)} calls in all.</p>
+`;
 }
 
 function usageTable(title: string, first: string, sums: Map<string, StepTally>): Html {

@@ -48,7 +48,7 @@ ${scoreHistogram(tally, thresholdOf(head))}
 ${attemptsChart(tally)}
 ${reasonsTable(tally)}
 </section>
-${workTables(tally)}
+${workTables(tally, counts)}
 ${itemsSection(head, tally)}
 </main>
 <dialog id="viewer" aria-labelledby="viewer-name"></dialog>

@@ -2,7 +2,7 @@ import { passRateOf, settledOf } from '../domain/batch.ts';
 import { type ErrorCode, errorCodeSchema, remedyFor } from '../domain/errors.ts';
 import { type ReportItem, usd } from './item-row.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
-import { BELOW_THRESHOLD, type Reason, type StepTally, type Tally } from './tally.ts';
+import { BELOW_THRESHOLD, holdsAllCalls, type Reason, type StepTally, type Tally } from './tally.ts';
 
 /** `processing_stats.json`: how much, how long, how dear, by model and by step. Durations in seconds, cost in dollars. */
 export function processingStats({ batch, counts, run }: ReportHead, tally: Tally) {
@@ -24,6 +24,8 @@ export function processingStats({ batch, counts, run }: ReportHead, tally: Tally
       p95: quantile(seconds, 0.95),
       max: seconds.at(-1) ?? null,
     },
+    /** An item that was taken again has only the calls of its last take in `models` and `steps`. */
+    calls_in_tables: holdsAllCalls(tally, counts) ? 'all' : 'last take of each item',
     models: tableOf(tally.models),
     steps: tableOf(tally.steps),
     judges: [...tally.judges],

@@ -1,4 +1,4 @@
-import type { Item } from '../domain/batch.ts';
+import type { Counts, Item } from '../domain/batch.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ItemDetail, StepSummary } from '../domain/outcome.ts';
 import type { ReportItem } from './item-row.ts';
@@ -41,6 +41,7 @@ export interface Tally {
   scores: number[];
   attempts: Map<number, { passed: number; other: number }>;
   reasons: Map<string, Reason>;
+  /** Calls of each item's last take; answers that were taken over without a call are left out. */
   models: Map<string, StepTally>;
   steps: Map<string, StepTally>;
   judges: Set<string>;
@@ -79,10 +80,16 @@ export function addToTally(tally: Tally, { item, detail }: ReportItem): void {
     if (summary.seconds > 0) tally.seconds.push(summary.seconds);
   }
   for (const step of detail?.steps ?? []) {
+    if (step.adopted) continue;
     addStep(entryOf(tally.models, step.model, newStepTally), step, item);
     addStep(entryOf(tally.steps, stepName(step.key), newStepTally), step, item);
   }
   if (detail?.outcome) addJudgements(tally, detail.outcome);
+}
+
+/** Whether the tables by model and step hold every call of the batch; not where items were taken again. */
+export function holdsAllCalls(tally: Tally, counts: Pick<Counts, 'calls'>): boolean {
+  return [...tally.models.values()].reduce((sum, { calls }) => sum + calls, 0) === counts.calls;
 }
 
 /** The code under which an item that did not pass is listed; empty for passed and unfinished ones. */

@@ -79,7 +79,7 @@ describe('resume', () => {
     isBroken = false;
     const resumed = await world.cli('resume', run.batch_id, '--errors', '--json', '--quiet');
     expect(resumed.code, resumed.stderr).toBe(0);
-    expect(resumed.stderr).toContain('2 settled items are taken again');
+    expect(resumed.stderr).toContain('Settled items that are taken again: 2');
     expect(world.server.counts.paid).toBe(24 + 2 * 4 + 2 * 6);
     const shown = await world.json('show', run.batch_id);
     expect(shown).toMatchObject({ state: 'finished', calls: 44, counts: { total: 6, passed: 4, failed: 2, error: 0 } });

@@ -100,6 +100,24 @@ describe('a report', () => {
     });
   });
 
+  it('counts no answer that was taken over, and says so where the tables leave calls of an earlier take out', async () => {
+    const batch = syntheticBatch(join(root, 'retaken'));
+    const entry = syntheticItem(batch, 0, undrawnProduct());
+    const first = entry.detail?.steps[0];
+    if (first === undefined) throw new Error('a passed item has steps');
+    Object.assign(first, { adopted: true, costNano: 0, code: 'safety' });
+    await build(batch, [entry]);
+    const stats = await json(batch, 'metadata', 'processing_stats.json');
+    expect(stats.calls_in_tables).toBe('last take of each item');
+    expect(Object.keys(stats.steps)).toEqual(['rubric', 'generate', 'judge']);
+    const html = await readFile(join(batch.outputDir, 'report.html'), 'utf8');
+    expect(html).toContain('Calls of the last take of each item; the batch made 4 calls in all.');
+    if (entry.item.summary) entry.item.summary.calls = 3;
+    await build(batch, [entry]);
+    expect(await json(batch, 'metadata', 'processing_stats.json')).toMatchObject({ calls_in_tables: 'all' });
+    expect(await readFile(join(batch.outputDir, 'report.html'), 'utf8')).not.toContain('last take');
+  });
+
   it('keeps at most five examples of a reason', async () => {
     const batch = syntheticBatch(join(root, 'examples'));
     const end = { state: 'error', scores: [], code: 'timeout', message: 'slow' } as const;

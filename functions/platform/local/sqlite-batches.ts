@@ -14,7 +14,7 @@ export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches 
   return {
     create: (batch) => db.write((sql) => insertBatch(sql, batch)),
     get: (batchId) => db.read((sql) => findBatch(sql, batchId)),
-    list: ({ limit, commandKey }) => db.read((sql) => newestBatches(sql, limit, commandKey)),
+    list: (page) => db.read((sql) => newestBatches(sql, page)),
     change: (batchId, decide) =>
       db.write((sql) => {
         const batch = batchNamed(sql, batchId);
@@ -71,15 +71,14 @@ function batchNamed(sql: Sql, batchId: string): Batch {
   throw new ProofsheetError('not_found', `There is no batch ${batchId}; see \`proofsheet list\`.`);
 }
 
-function newestBatches(sql: Sql, limit: number, commandKey: string | undefined): Batch[] {
-  const rows =
-    commandKey === undefined
-      ? sql.all<{ doc: string }>('SELECT doc FROM batches ORDER BY created_at DESC, id DESC LIMIT ?', limit)
-      : sql.all<{ doc: string }>(
-          'SELECT doc FROM batches WHERE command_key = ? ORDER BY created_at DESC, id DESC LIMIT ?',
-          commandKey,
-          limit,
-        );
+function newestBatches(sql: Sql, page: { limit: number; commandKey?: string; unfinished?: boolean }): Batch[] {
+  const rows = sql.all<{ doc: string }>(
+    `SELECT doc FROM batches WHERE command_key = coalesce(?, command_key) AND (? OR state IN ('running', 'paused'))
+     ORDER BY created_at DESC, id DESC LIMIT ?`,
+    page.commandKey ?? null,
+    page.unfinished === true ? 0 : 1,
+    page.limit,
+  );
   return rows.map((row) => batchFrom(row.doc));
 }
 

@@ -10,6 +10,10 @@ type Reception = { kind: 'work'; twin: string | null } | { kind: 'skip'; code: E
 
 /** Adds inputs to a batch, within one transaction that also decides who of several processes gets the same work. */
 export function receiveItems(sql: Sql, batch: Batch, inputs: readonly NewItem[], now: number): Item[] {
+  if (batch.sealed || batch.state !== 'running') {
+    const message = `Batch ${batch.id} takes no more items; it is ${batch.sealed ? 'complete' : batch.state}.`;
+    throw new ProofsheetError('wrong_state', message, { disposition: 'conflict' });
+  }
   const counted = new Map<number, Partial<Counts>>();
   const items = inputs.map((input) => {
     const known = findItem(sql, batch.id, input.id);

@@ -168,6 +168,13 @@
     if (detail.steps.length === 0) return '';
     const heads = ['Step', 'Attempt', 'Model', 'Tokens in', 'Tokens out', 'Tries', 'Time', 'Cost'];
     const cell = (text, number = true) => element('td', { class: number ? 'number' : '' }, text);
+    const usage = (step) => [
+      cell(step.tokensIn.toLocaleString('en')),
+      cell(step.tokensOut.toLocaleString('en')),
+      cell(step.tries),
+      cell(duration(step.tookMs / 1000)),
+      cell(dollars(step.costNano === null ? null : step.costNano / 1e9)),
+    ];
     const lines = detail.steps.map((step) =>
       element(
         'tr',
@@ -175,11 +182,7 @@
         element('th', { scope: 'row' }, step.key, step.code ? element('code', {}, words(step.code)) : ''),
         cell(step.attempt === 0 ? '–' : step.attempt),
         cell([step.model, step.modelVersion === step.model ? '' : element('small', {}, step.modelVersion)], false),
-        cell(step.tokensIn.toLocaleString('en')),
-        cell(step.tokensOut.toLocaleString('en')),
-        cell(step.tries),
-        cell(duration(step.tookMs / 1000)),
-        cell(dollars(step.costNano === null ? null : step.costNano / 1e9)),
+        ...(step.adopted ? [element('td', { class: 'number', colspan: '5' }, 'taken over, no call')] : usage(step)),
       ),
     );
     const head = element(
@@ -188,7 +191,9 @@
       heads.map((name, at) => element('th', { scope: 'col', class: at === 0 || at === 2 ? '' : 'number' }, name)),
     );
     const table = element('table', {}, element('thead', {}, head), element('tbody', {}, lines));
-    const total = `${detail.calls} calls, ${dollars(row.cost)}, ${duration(row.seconds)} in work`;
+    const listed = detail.steps.filter((step) => !step.adopted).length;
+    const earlier = listed === detail.calls ? '' : ', earlier takes of the item included';
+    const total = `${detail.calls} calls, ${dollars(row.cost)}, ${duration(row.seconds)} in work${earlier}`;
     return section(
       'Bill',
       element('p', { class: 'quiet' }, total),
