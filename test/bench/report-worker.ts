@@ -39,7 +39,7 @@ async function measure({ batches, files, clock }: Platform): Promise<void> {
 }
 
 async function prepare({ batches, journal, files }: Platform, count: number): Promise<void> {
-  const batch = syntheticBatch(values.output ?? '');
+  const batch = syntheticBatch(values.output ?? '', { state: 'running', sealed: false });
   await batches.create(batch);
   const products = await drawProducts(files, 36);
   for (let start = 0; start < count; start += PAGE) {
@@ -62,6 +62,7 @@ async function prepare({ batches, journal, files }: Platform, count: number): Pr
       }),
     );
   }
+  await batches.change(batch.id, () => ({ state: 'finished', sealed: true }));
   print({ wallMs: 0, peakMb: 0, report: '' });
 }
 
