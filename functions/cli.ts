@@ -153,13 +153,20 @@ function stopOnSignals(): void {
 
 function terminal(): Terminal & { say(text: string): void } {
   const update = createLogUpdate(process.stderr);
+  let isDrawn = false;
   return {
     interactive: process.stderr.isTTY === true,
     columns: () => process.stderr.columns ?? 80,
-    draw: (text) => update(harmless(text)),
-    keep: () => update.done(),
+    draw(text) {
+      update(harmless(text));
+      isDrawn = true;
+    },
+    keep() {
+      if (isDrawn) update.done();
+      isDrawn = false;
+    },
     say(text) {
-      update.clear();
+      if (isDrawn) update.clear();
       process.stderr.write(`${text}\n`);
     },
     async ask(question) {
