@@ -99,6 +99,7 @@ function summaryOf(
 }
 
 function codeOf(ending: Ending): ItemSummary['code'] {
+  if (ending.state === 'failed') return 'below_threshold';
   return 'error' in ending ? ending.error.code : undefined;
 }
 

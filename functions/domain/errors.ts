@@ -39,6 +39,7 @@ const CODES = {
   model_declined: 'The model stopped for an unnamed reason; try again or change the prompt.',
   judge_undecided: 'The judge could not answer enough of the questions; look at the picture yourself.',
   rubric_failed: 'No usable questions could be made from the description; check the picture and the text model.',
+  below_threshold: 'The best picture scored below the threshold; look at it, or run resume --failed.',
   // the service
   invalid_request: 'The service refused the request as invalid; see the message.',
   service_refused: 'The service refuses this project (billing or region); fix it, then resume.',

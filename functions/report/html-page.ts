@@ -4,7 +4,7 @@ import { type Html, stateTotals, summaryTiles } from './html-summary.ts';
 import { DETAILS_PER_FILE } from './page-data.ts';
 import type { ReportHead } from './report-format.ts';
 import { oneLine } from './safe-text.ts';
-import { BELOW_THRESHOLD, type Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 /** Nothing but the report's own files: no inline code, no other host, no frames, no forms. */
 const POLICY =
@@ -38,7 +38,7 @@ export async function htmlPage(
 <title>${name} · proofsheet${batch.simulated ? ' (simulated)' : ''}</title>
 ${assets.styles.map((style) => html`<link rel="stylesheet" href="report/${style}">\n`)}
 </head>
-<body data-total="${counts.total}" data-page-size="${DETAILS_PER_FILE}" data-below="${BELOW_THRESHOLD}">
+<body data-total="${counts.total}" data-page-size="${DETAILS_PER_FILE}">
 <a class="skip" href="#items">Skip to the items</a>
 ${masthead(head)}
 <main>

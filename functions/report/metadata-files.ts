@@ -2,7 +2,7 @@ import { passRateOf, settledOf } from '../domain/batch.ts';
 import { type ErrorCode, errorCodeSchema, remedyFor } from '../domain/errors.ts';
 import { type ReportItem, usd } from './item-row.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
-import { BELOW_THRESHOLD, holdsAllCalls, type Reason, type StepTally, type Tally } from './tally.ts';
+import { holdsAllCalls, type Reason, type StepTally, type Tally } from './tally.ts';
 
 /** `processing_stats.json`: how much, how long, how dear, by model and by step. Durations in seconds, cost in dollars. */
 export function processingStats({ batch, counts, run }: ReportHead, tally: Tally) {
@@ -65,7 +65,6 @@ export function promptEvolution(): TextReport {
 
 /** What to do about a reason, one sentence. */
 export function remedyOf(code: string): string {
-  if (code === BELOW_THRESHOLD) return 'Look at the best attempt and its failing questions, then decide.';
   const known = errorCodeSchema.safeParse(code);
   return known.success ? remedyFor(known.data) : '';
 }

@@ -1,4 +1,4 @@
-import type { Counts, Item } from '../domain/batch.ts';
+import { type Counts, type Item, isTerminal } from '../domain/batch.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ItemDetail, StepSummary } from '../domain/outcome.ts';
 import type { ReportItem } from './item-row.ts';
@@ -6,8 +6,6 @@ import { shippedAttempt } from './output-paths.ts';
 
 /** Bars of the score histogram. */
 export const SCORE_BINS = 20;
-/** Reason of an item that was judged and did not reach the threshold. */
-export const BELOW_THRESHOLD = 'below_threshold';
 
 const EXAMPLES = 5;
 /** Names that a model invents (categories) are counted up to this many. */
@@ -94,9 +92,8 @@ export function holdsAllCalls(tally: Tally, counts: Pick<Counts, 'calls'>): bool
 
 /** The code under which an item that did not pass is listed; empty for passed and unfinished ones. */
 export function reasonCodeOf(item: Item): string {
-  if (item.state === 'failed') return item.summary?.code ?? BELOW_THRESHOLD;
-  if (item.state === 'error' || item.state === 'skipped') return item.summary?.code ?? item.state;
-  return item.state === 'cancelled' ? 'cancelled' : '';
+  if (item.state === 'passed' || !isTerminal(item.state)) return '';
+  return item.summary?.code ?? item.state;
 }
 
 function addJudgements(tally: Tally, outcome: NonNullable<ItemDetail['outcome']>): void {

@@ -17,7 +17,12 @@ import {
 } from '../support/report-fixtures.ts';
 
 const PASSED: End = { state: 'passed', scores: [0.5, 0.9], message: 'Attempt 2 scored 0.90.' };
-const FAILED: End = { state: 'failed', scores: [0.3, 0.6, 0.5], message: 'Best of 3 attempts scored 0.60, below 0.7.' };
+const FAILED: End = {
+  state: 'failed',
+  scores: [0.3, 0.6, 0.5],
+  code: 'below_threshold',
+  message: 'Best of 3 attempts scored 0.60, below 0.7.',
+};
 const BLOCKED: End = {
   state: 'error',
   scores: [],
@@ -88,6 +93,7 @@ describe('the output folder of an item', () => {
     expect(await withoutReport()).toContain(`failed/${NAME}_best.jpg`);
     const log = await readFile(join(batch.outputDir, 'failed', `${NAME}_error.log`), 'utf8');
     expect(log).toContain('Best of 3 attempts scored 0.60, below 0.7.');
+    expect(log).toMatch(/^Code +below_threshold\nWhat to do +The best picture scored below the threshold;/m);
     expect(log).toContain('Attempt 2: score 0.60, judged by rubric gemini-3-pro-002 (best)');
     expect(log).toMatch(/ {2}failed: Is the product terracotta in colour\? Expected yes, got no\./);
   });

@@ -91,6 +91,7 @@ describe('results.json', () => {
     const failed = document.results.find((row: { status: string }) => row.status === 'failed');
     expect(failed.file).toBe(failed.name);
     expect(failed.error).toBe(failed.message);
+    expect(failed.code).toBe('below_threshold');
     expect(document.results[0]).toMatchObject({ error: null, processing_time: document.results[0].seconds });
   });
 
@@ -106,6 +107,8 @@ describe('results.csv', () => {
     expect(rows).toHaveLength(33);
     expect(new Set(rows.map((row) => row.length))).toEqual(new Set([rows[0]?.length]));
     expect(rows.at(-1)?.[2]).toBe('Two\nlines, "quoted"');
+    const reasons = rows.slice(1).map(([, status, , , error]) => [status === 'passed', error === '']);
+    expect(reasons.filter(([passed, silent]) => passed !== silent)).toEqual([]);
   });
 
   it('has no cell that runs', async () => {
@@ -141,6 +144,7 @@ describe('results.xml', () => {
     expect(count('testcase')).toBe(32);
     expect(count('failure')).toBe(counts.failed);
     expect(count('error')).toBe(counts.error);
+    expect(text.match(/<failure [^>]*type="below_threshold"/g)).toHaveLength(counts.failed);
     expect(count('skipped')).toBe(counts.skipped + counts.cancelled);
     expect(text).toContain(`tests="32" failures="${counts.failed}" errors="${counts.error}"`);
     expect(text).toContain('<property name="score" value="0.8"/>');

@@ -223,7 +223,8 @@ function endOf(n: number): End {
   }
   if (n % 7 === 3) {
     const scores = [0.31 + jitter, 0.47 + jitter, 0.44 + jitter];
-    return { state: 'failed', scores, message: `Best of 3 attempts scored ${(0.47 + jitter).toFixed(2)}, below 0.7.` };
+    const message = `Best of 3 attempts scored ${(0.47 + jitter).toFixed(2)}, below 0.7.`;
+    return { state: 'failed', scores, code: 'below_threshold', message };
   }
   if (n % 3 === 1) {
     const scores = [0.52 + jitter / 2, 0.81 + jitter];
@@ -324,8 +325,9 @@ function stepsOf(end: End): StepSummary[] {
   const rounds = Math.max(1, end.scores.length);
   for (let n = 1; n <= rounds; n += 1) {
     const generate = step(n === 1 ? 'generate' : `generate:${n - 1}`, n, 'gemini-3-image', [1540, 1290], 39_000_000);
-    steps.push(end.code ? { ...generate, code: end.code, tries: 2 } : generate);
-    if (end.code) return steps;
+    const refused = end.state === 'failed' ? undefined : end.code;
+    steps.push(refused ? { ...generate, code: refused, tries: 2 } : generate);
+    if (refused) return steps;
     steps.push(step(n === 1 ? 'judge' : `judge:${n - 1}`, n, 'gemini-3-pro', [2890, 530], 8_900_000));
   }
   return steps;
@@ -380,6 +382,7 @@ export function hostileItem(batch: Batch, text = HOSTILE, product: Product = und
   const entry = syntheticItem(batch, 100_000, product, {
     state: 'failed',
     scores: [0.4, 0.5],
+    code: 'below_threshold',
     message: text,
   });
   const outcome = entry.detail?.outcome;
