@@ -72,6 +72,20 @@ export function batchesContract(name: string, makeSubject: MakeStoreSubject): vo
       expect(ids(await batches().list({ limit: 9, commandKey: 'list-one' }))).toEqual([three.id, one.id]);
     });
 
+    it('lists running and paused batches only, if asked', async () => {
+      const commandKey = `unfinished ${process.pid}`;
+      const states = ['finished', 'cancelled', 'paused'] as const;
+      const made: { id: string }[] = [];
+      for (const state of states) made.push(await newBatch({ commandKey, state }));
+      const paused = made.at(-1);
+      expect((await batches().list({ limit: 9, commandKey, unfinished: true })).map((batch) => batch.id)).toEqual([
+        paused?.id,
+      ]);
+      const all = await batches().list({ limit: 200, unfinished: true });
+      expect(all.map((batch) => batch.id)).toContain(paused?.id);
+      expect(all.filter((batch) => batch.state !== 'running' && batch.state !== 'paused')).toEqual([]);
+    });
+
     it('changes a batch without losing what others write at the same time', async () => {
       const batch = await newBatch();
       await Promise.all(
@@ -131,6 +145,16 @@ export function batchesContract(name: string, makeSubject: MakeStoreSubject): vo
       expect(await batches().items(batch.id, { limit: 9 })).toEqual([]);
       expect(await batches().counts(batch.id)).toEqual(NO_COUNTS);
     });
+
+    it.each([{ sealed: true }, { state: 'paused' }, { state: 'cancelled' }] as const)(
+      'adds nothing to a batch that is %o',
+      async (change) => {
+        const batch = await newBatch(change);
+        const adding = batches().addItems(batch.id, [sampleInput(batch.id)]);
+        await expect(adding).rejects.toMatchObject({ code: 'wrong_state', disposition: 'conflict' });
+        expect(await batches().items(batch.id, { limit: 9 })).toEqual([]);
+      },
+    );
 
     it('makes names distinct, without regard to case', async () => {
       const batch = await newBatch();

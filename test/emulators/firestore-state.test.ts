@@ -9,8 +9,10 @@ import type { Batches, Journal } from '../../functions/platform/ports.ts';
 import { claimed, SAMPLE_DETAIL, sampleBatch, sampleInput, sampleStep, sampleSummary } from '../contract/samples.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
 import { type Emulator, startFirestoreEmulator } from '../support/emulators.ts';
+import { interceptCommits } from '../support/faulty-commits.ts';
 import { firestoreOn } from '../support/firestore-subject.ts';
 
+const PROJECT = 'demo-state';
 const RENEW = { leaseMs: 60_000 };
 
 describeEmulated('State in Firestore', () => {
@@ -20,7 +22,7 @@ describeEmulated('State in Firestore', () => {
   let journal: Journal;
   beforeAll(async () => {
     emulator = await startFirestoreEmulator();
-    db = firestoreOn(emulator.host);
+    db = firestoreOn(emulator.host, PROJECT);
     batches = firestoreBatches(db);
     journal = firestoreJournal(db, 'test');
   });
@@ -52,6 +54,21 @@ describeEmulated('State in Firestore', () => {
     expect(new Set(one?.map((item) => item.name)).size).toBe(300);
     expect(await batches.counts(batch.id)).toEqual({ ...NO_COUNTS, total: 300, skipped: 100 });
     expect(await documentsOf(`batches/${batch.id}/shards`)).toHaveLength(32);
+  });
+
+  it('adds no item to a batch that is sealed while the item is on its way', async () => {
+    const late = firestoreOn(emulator.host, PROJECT);
+    const batch = await newBatch();
+    interceptCommits(late, async (send, n) => {
+      if (n === 0) await batches.change(batch.id, () => ({ sealed: true }));
+      return await send();
+    });
+    const adding = firestoreBatches(late).addItems(batch.id, [sampleInput(batch.id)]);
+    await expect(adding).rejects.toMatchObject({ code: 'wrong_state', disposition: 'conflict' });
+    await late.terminate();
+    expect(await batches.items(batch.id, { limit: 9 })).toEqual([]);
+    expect(await batches.counts(batch.id)).toEqual(NO_COUNTS);
+    expect(await documentsOf(`batches/${batch.id}/names`)).toEqual([]);
   });
 
   it('takes many items back once while two ask for it', async () => {

@@ -9,10 +9,10 @@ process.env.METADATA_SERVER_DETECTION = 'none';
 
 let projects = 0;
 
-/** A client for an emulator with an empty database of its own: emulators keep projects apart. */
-export function firestoreOn(host: string): Firestore {
+/** A client for an emulator. Without a project of its own it gets an empty database: emulators keep projects apart. */
+export function firestoreOn(host: string, projectId = `demo-${process.pid}-${projects}`): Firestore {
   projects += 1;
-  return new Firestore({ projectId: `demo-${process.pid}-${projects}`, host, ssl: false });
+  return new Firestore({ projectId, host, ssl: false });
 }
 
 /** The state in Firestore as the subject of a contract suite. */

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type DocumentSnapshot, FieldValue, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Batch, Item, ItemState } from '../../domain/batch.ts';
-import { ProofsheetError } from '../../domain/errors.ts';
 import type { ItemDetail } from '../../domain/outcome.ts';
 import type { Batches } from '../ports.ts';
 import { commitOnce, inRounds, type NotCommitted, readAll, unchangedSince } from './firestore-commit.ts';
 import { countsOf } from './firestore-counts.ts';
-import { batchFields, batchFrom, batchOf, itemFrom, unpacked } from './firestore-documents.ts';
+import { batchFields, batchFrom, batchOf, itemFrom, noSuchBatch, unpacked } from './firestore-documents.ts';
 import { translating } from './firestore-errors.ts';
 import { receiveItems } from './firestore-intake.ts';
 import { batchesOf, batchRef, commandRef, detailRef, itemRef, itemsOf } from './firestore-layout.ts';
@@ -21,9 +20,9 @@ export function firestoreBatches(db: Firestore): Batches {
   return translating<Batches>({
     create: (batch) => createBatch(db, batch),
     get: async (batchId) => batchFrom(await batchRef(db, batchId).get()),
-    list: ({ limit, commandKey }) => newestBatches(db, limit, commandKey),
+    list: (page) => newestBatches(db, page),
     change: (batchId, decide) => changeBatch(db, batchId, decide),
-    addItems: async (batchId, inputs) => await receiveItems(db, await batchNamed(db, batchId), inputs),
+    addItems: (batchId, inputs) => receiveItems(db, batchId, inputs),
     item: async (batchId, itemId) => itemFrom(await itemRef(db, batchId, itemId).get()),
     items: (batchId, page) => pageOfItems(db, batchId, page),
     recent: (batchId, { limit }) => itemsFrom(itemsOf(db, batchId).orderBy('settledAt', 'desc').limit(limit)),
@@ -51,9 +50,14 @@ async function createBatch(db: Firestore, batch: Batch): Promise<boolean> {
   });
 }
 
-async function newestBatches(db: Firestore, limit: number, commandKey: string | undefined): Promise<Batch[]> {
-  const all: Query = commandKey === undefined ? batchesOf(db) : batchesOf(db).where('commandKey', '==', commandKey);
-  const found = await all.orderBy('createdAt', 'desc').orderBy('__name__', 'desc').limit(limit).get();
+async function newestBatches(
+  db: Firestore,
+  { limit, commandKey, unfinished }: { limit: number; commandKey?: string; unfinished?: boolean },
+): Promise<Batch[]> {
+  let some: Query = batchesOf(db);
+  if (commandKey !== undefined) some = some.where('commandKey', '==', commandKey);
+  if (unfinished === true) some = some.where('state', 'in', UNFINISHED);
+  const found = await some.orderBy('createdAt', 'desc').orderBy('__name__', 'desc').limit(limit).get();
   return found.docs.flatMap((snapshot) => batchFrom(snapshot) ?? []);
 }
 
@@ -84,16 +88,6 @@ function newStamp(): string {
 /** Marks of the latest writes, by which a writer whose commit got no answer finds out whether it was made. */
 function stampsOf(snapshot: DocumentSnapshot): string[] {
   return snapshot.get('stamps') ?? [];
-}
-
-async function batchNamed(db: Firestore, batchId: string): Promise<Batch> {
-  const batch = batchFrom(await batchRef(db, batchId).get());
-  if (batch === undefined) throw noSuchBatch(batchId);
-  return batch;
-}
-
-function noSuchBatch(batchId: string): ProofsheetError {
-  return new ProofsheetError('not_found', `There is no batch ${batchId}; see \`proofsheet list\`.`);
 }
 
 async function pageOfItems(

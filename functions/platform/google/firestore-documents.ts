@@ -24,6 +24,10 @@ export function batchFrom(snapshot: DocumentSnapshot): Batch | undefined {
   return fields && batchOf(fields);
 }
 
+export function noSuchBatch(batchId: string): ProofsheetError {
+  return new ProofsheetError('not_found', `There is no batch ${batchId}; see \`proofsheet list\`.`);
+}
+
 /** An item as fields; metadata as text, because its keys are the users'. */
 export function itemFields(item: Item): DocumentData {
   const { metadata, ...fields } = item;

@@ -1,11 +1,11 @@
-import type { Firestore } from '@google-cloud/firestore';
+import type { DocumentSnapshot, Firestore, WriteBatch } from '@google-cloud/firestore';
 import { type Batch, type Counts, type Item, type ItemSummary, itemSchema, shardOf } from '../../domain/batch.ts';
 import { type ErrorCode, ProofsheetError } from '../../domain/errors.ts';
 import type { NewItem } from '../ports.ts';
-import { commitOnce, inRounds, type NotCommitted, readAll } from './firestore-commit.ts';
+import { commitOnce, inRounds, type NotCommitted, readAll, unchangedSince } from './firestore-commit.ts';
 import { addCounts, addTo } from './firestore-counts.ts';
-import { itemFields, itemFrom } from './firestore-documents.ts';
-import { itemRef } from './firestore-layout.ts';
+import { batchFrom, itemFields, itemFrom, noSuchBatch } from './firestore-documents.ts';
+import { batchRef, itemRef } from './firestore-layout.ts';
 import { namesFor } from './firestore-names.ts';
 import { isDone, readWorks, takeWork, type Work, workElsewhere } from './firestore-works.ts';
 
@@ -27,14 +27,17 @@ type Reception =
   | { kind: 'twin'; of: string }
   | { kind: 'skip'; code: ErrorCode; message: string };
 
-/** Adds inputs to a batch, a chunk per commit. Each item is created and counted in the same commit, hence once. */
-export async function receiveItems(db: Firestore, batch: Batch, inputs: readonly NewItem[]): Promise<Item[]> {
+/**
+ * Adds inputs to a batch, a chunk per commit. Each item is created and counted in the same commit, hence once, and only while
+ * the batch is as it was read.
+ */
+export async function receiveItems(db: Firestore, batchId: string, inputs: readonly NewItem[]): Promise<Item[]> {
   // All of them before anything is written.
   for (const input of inputs) checkInput(input);
   const items: Item[] = [];
-  for (let at = 0; at < inputs.length; at += CHUNK) {
+  for (let at = 0; at === 0 || at < inputs.length; at += CHUNK) {
     const chunk = inputs.slice(at, at + CHUNK);
-    items.push(...(await inRounds(() => receiveChunk(db, batch, chunk))));
+    items.push(...(await inRounds(() => receiveChunk(db, batchId, chunk))));
   }
   return items;
 }
@@ -49,54 +52,63 @@ function checkInput(input: NewItem): void {
 
 async function receiveChunk(
   db: Firestore,
-  batch: Batch,
+  batchId: string,
   inputs: readonly NewItem[],
 ): Promise<{ kind: 'done'; result: Item[] } | NotCommitted> {
   const byId = new Map(inputs.map((input) => [input.id, input]));
-  const read = await readAll(
-    db,
-    [...byId.keys()].map((id) => itemRef(db, batch.id, id)),
-  );
+  const refs = [...byId.keys()].map((id) => itemRef(db, batchId, id));
+  const [batchRead, ...itemsRead] = await readAll(db, [batchRef(db, batchId), ...refs]);
+  const batch = openBatch(batchId, batchRead);
   const items = new Map<string, Item>();
-  for (const item of read.map(itemFrom)) if (item !== undefined) items.set(item.id, item);
+  for (const item of itemsRead.map(itemFrom)) if (item !== undefined) items.set(item.id, item);
   const fresh = [...byId.values()].filter((input) => !items.has(input.id));
   if (fresh.length > 0) {
-    // The server's time; every document of the answer has it, also those that are not there.
-    const write = await addFresh(db, batch, fresh, read[0]?.readTime.toMillis() ?? 0, items);
-    if (write !== undefined) return write;
+    const write = db.batch();
+    // Changes nothing; it fails the commit if the batch was sealed or stopped meanwhile.
+    write.update(batch.snapshot.ref, { state: batch.state }, unchangedSince(batch.snapshot));
+    for (const item of await addFresh(db, write, batch, fresh)) items.set(item.id, item);
+    const committed = await commitOnce(write);
+    if (committed.kind !== 'done') return committed;
   }
   return { kind: 'done', result: inputs.flatMap((input) => items.get(input.id) ?? []) };
 }
 
+function openBatch(batchId: string, snapshot: DocumentSnapshot | undefined): Batch & { snapshot: DocumentSnapshot } {
+  const batch = snapshot && batchFrom(snapshot);
+  if (snapshot === undefined || batch === undefined) throw noSuchBatch(batchId);
+  if (!batch.sealed && batch.state === 'running') return { ...batch, snapshot };
+  const message = `Batch ${batchId} takes no more items; it is ${batch.sealed ? 'complete' : batch.state}.`;
+  throw new ProofsheetError('wrong_state', message, { disposition: 'conflict' });
+}
+
 async function addFresh(
   db: Firestore,
-  batch: Batch,
+  write: WriteBatch,
+  batch: Batch & { snapshot: DocumentSnapshot },
   inputs: readonly NewItem[],
-  now: number,
-  items: Map<string, Item>,
-): Promise<NotCommitted | undefined> {
+): Promise<Item[]> {
   const names = await namesFor(db, batch.id, inputs);
   const works = await readWorks(
     db,
     inputs.filter((input) => input.refusal === undefined).map((input) => input.workKey),
   );
-  const write = db.batch();
   const counted = new Map<number, Partial<Counts>>();
   const took = new Map<Work, string>();
+  const items: Item[] = [];
   for (const input of inputs) {
     const reception = receptionOf(batch, input, works.get(input.workKey), took);
-    const item = newItem(batch, input, await names.take(write, input), reception, now);
+    const name = await names.take(write, input);
+    const item = newItem(batch, input, name, reception, batch.snapshot.readTime.toMillis());
     if (reception.kind === 'work') {
       took.set(reception.work, item.id);
       takeWork(write, reception.work, batch.id, item.id);
     }
     write.create(itemRef(db, batch.id, item.id), itemFields(item));
     addTo(counted, item.shard, { total: 1, ...(item.state === 'skipped' && { skipped: 1 }) });
-    items.set(item.id, item);
+    items.push(item);
   }
   for (const [shard, counts] of counted) addCounts(write, db, batch.id, shard, counts);
-  const committed = await commitOnce(write);
-  return committed.kind === 'done' ? undefined : committed;
+  return items;
 }
 
 function receptionOf(batch: Batch, input: NewItem, work: Work | undefined, took: ReadonlyMap<Work, string>): Reception {
