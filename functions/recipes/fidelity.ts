@@ -195,7 +195,7 @@ function outcomeOf(settings: Settings, product: Product, attempts: Attempt[], st
   return {
     state: best.score >= settings.threshold ? 'passed' : 'failed',
     score: best.score,
-    message: messageOf(best, attempts.length, stop),
+    message: messageOf(best, attempts.length, stop, product.rubric.dropped),
     result: { kind: 'image', file: best.candidate },
     description: product.description,
     rubric: product.rubric,
@@ -208,12 +208,13 @@ function scoreOf(attempt: Attempt): number {
   return attempt.score ?? -1;
 }
 
-/** For example `8 of 9 questions right after 2 rounds; wrong: Which colour is the lid? (red, not brown)`. */
-function messageOf(best: Attempt, roundCount: number, stop: Stop): string {
+/** For example `8 of 9 questions right (2 dropped) after 2 rounds; wrong: Which colour is the lid? (red, not brown)`. */
+function messageOf(best: Attempt, roundCount: number, stop: Stop, dropped: number): string {
   const count = (verdict: string) => best.verdicts.filter((one) => one.verdict === verdict).length;
   const [right, open] = [count('pass'), count('undecided')];
   const wrong = best.verdicts.filter(({ verdict }) => verdict === 'fail');
-  const undecided = open === 0 ? '' : ` (${open} undecided)`;
+  const notes = [...(open > 0 ? [`${open} undecided`] : []), ...(dropped > 0 ? [`${dropped} dropped`] : [])];
+  const uncounted = notes.length === 0 ? '' : ` (${notes.join(', ')})`;
   const after = roundCount === 1 ? '1 round' : `${roundCount} rounds`;
   const shipped = best.n === roundCount ? '' : `, best was round ${best.n}`;
   const named = wrong.slice(0, 2).map((one) => clipped(`${one.question} (${one.answer}, not ${one.expected})`, 140));
@@ -221,7 +222,7 @@ function messageOf(best: Attempt, roundCount: number, stop: Stop): string {
   const mistakes = wrong.length === 0 ? '' : `; wrong: ${named.join(', ')}${more}`;
   const reason = stop === 'plateau' ? '; stopped because the same mistakes came back' : '';
   const refusal = typeof stop === 'object' ? `; stopped: ${clipped(stop.refusal.message, 140)}` : '';
-  return `${right} of ${right + wrong.length} questions right${undecided} after ${after}${shipped}${mistakes}${reason}${refusal}`;
+  return `${right} of ${right + wrong.length} questions right${uncounted} after ${after}${shipped}${mistakes}${reason}${refusal}`;
 }
 
 function clipped(text: string, length: number): string {

@@ -41,9 +41,13 @@ const MOST_REASKS = 2;
 /** A judge that says "yes" to everything must not look good: at least this share has another right answer. */
 const LEAST_NOT_YES = 0.25;
 
+/** A score from fewer questions says little: so many must be left, and so large a share of those that were asked. */
+const LEAST_QUESTIONS = 3;
+const LEAST_KEPT = 0.4;
+
 /**
  * Writes the rubric for a description: one question per keyword, checked in code, then filtered to those the description
- * settles. Fails with `rubric_failed` rather than give a rubric with holes or without questions.
+ * settles. Fails with `rubric_failed` rather than give a rubric with holes or with hardly any questions.
  */
 export async function makeRubric(
   context: RecipeContext<unknown>,
@@ -62,10 +66,10 @@ export async function makeRubric(
     };
   });
   const kept = await entailed(context, of, questions);
-  if (kept.length === 0) {
+  if (kept.length < LEAST_QUESTIONS || kept.length < LEAST_KEPT * questions.length) {
     throw new ProofsheetError(
       'rubric_failed',
-      `None of the ${questions.length} questions follows from the description, so no picture can be judged; check the picture and the text model.`,
+      `Only ${kept.length} of ${questions.length} questions can be used, too few to judge a picture by; check the picture and the text model.`,
     );
   }
   return { questions: kept, dropped: questions.length - kept.length };
@@ -78,7 +82,7 @@ async function coveringQuestions(
   const ask = (step: string, text: string) =>
     context.json(step, { model, system: QUESTIONS, parts: [{ text }] } satisfies RequestOf, questionsSchema);
   const first = await ask('questions', `Description of the product, as a JSON string:\n${quoted(description)}`);
-  const keywords = uniqueById(first.value.keywords);
+  const keywords = distinctKeywords(first.value.keywords);
   const found = accepted(keywords, first.value.questions);
   for (let asked = 0; asked < MOST_REASKS; asked++) {
     const open = openKeywords(keywords, found);
@@ -164,8 +168,26 @@ function shuffled(choices: readonly string[], seed: string): string[] {
     .map(({ choice }) => choice);
 }
 
-function uniqueById(keywords: readonly Keyword[]): Keyword[] {
-  return [...new Map(keywords.map((keyword) => [keyword.id, keyword])).values()];
+/**
+ * Every keyword under an id of its own. Those that differ but share an id get new ones: nobody can say which of them a
+ * question with the shared id is about, so each is asked about again.
+ */
+function distinctKeywords(keywords: readonly Keyword[]): Keyword[] {
+  const wordings = new Map(keywords.map((keyword) => [`${keyword.id}\n${wordingOf(keyword)}`, keyword]));
+  const distinct = [...wordings.values()];
+  const ids = distinct.map(({ id }) => id);
+  const taken = new Set(ids);
+  return distinct.map((keyword, index) => {
+    if (ids.indexOf(keyword.id) === ids.lastIndexOf(keyword.id)) return keyword;
+    let id = `keyword${index + 1}`;
+    while (taken.has(id)) id += '_';
+    taken.add(id);
+    return { ...keyword, id };
+  });
+}
+
+function wordingOf({ text }: Keyword): string {
+  return text.replace(/\s+/g, ' ').trim().toLowerCase();
 }
 
 function namesOf(keywords: readonly Keyword[]): string {
