@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=8
-import { accessSync, appendFileSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
@@ -23,6 +23,9 @@ import { loadSettings, type Settings } from './settings.ts';
 
 const stop = new AbortController();
 const screen = terminal();
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const context: CommandContext = {
   settings: (flags) => loadSettings({ flags, cwd: process.cwd() }),
@@ -39,6 +42,7 @@ const program = new Command('proofsheet')
   .description(
     'Describes, re-generates, scores and refines product images; every call, verdict and cent accounted for.',
   )
+  .version(version)
   .option('--home <dir>', 'where state is kept (default: $PROOFSHEET_HOME or ~/.proofsheet)')
   .option('--config <file>', 'settings file (default: ./proofsheet.yaml)')
   .option('--json', 'machine-readable output')

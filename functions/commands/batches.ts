@@ -41,7 +41,7 @@ export function listCommand(context: CommandContext): Command {
         }
         if (documents.length === 0) context.out('No batches yet; start one with `proofsheet run`.');
         for (const { batch, counts } of documents) {
-          const done = `${counts.passed} passed of ${counts.total}`;
+          const done = `${counts.passed} of ${counts.total} passed${counts.error > 0 ? `, ${counts.error} error` : ''}`;
           const state = batch.cancelRequested && batch.state === 'running' ? 'cancelling' : batch.state;
           context.out(
             columnsOf([batch.id, 20], [state, 10], [batch.recipe, 9], [done, 22], [batch.name, 24]) + costText(counts),
