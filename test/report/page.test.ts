@@ -189,6 +189,9 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     const { page } = await open('catalogue', { viewport: { width, height: 800 } });
     const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
     expect(await page.evaluate(overflow)).toBe(0);
+    for (const pick of await page.locator('.pick select').all()) {
+      expect((await pick.boundingBox())?.width, 'width of a select').toBeGreaterThan(110);
+    }
     await page.locator('[name=view][value=sheet]').check();
     expect(await page.evaluate(overflow)).toBe(0);
     await page.locator('#list a').first().click();

@@ -77,11 +77,17 @@
         element(
           'p',
           { class: 'answer' },
-          right ? answer : ['expected ', element('b', {}, expected), ', got ', element('b', {}, answer ?? 'no answer')],
+          right ? answer : ['expected ', element('b', {}, expected), ', ', ...givenBy(answer)],
         ),
         evidence === '' ? '' : element('p', { class: 'evidence' }, evidence),
       ),
     );
+  }
+
+  /** `cannot_tell` is the choice that every judge has besides a question's own. */
+  function givenBy(answer) {
+    if (answer === 'cannot_tell') return [element('b', {}, 'could not tell')];
+    return ['got ', element('b', {}, answer ?? 'no answer')];
   }
 
   function promptOf(attempt) {
