@@ -3,6 +3,7 @@ import type { RecipeRegistry } from '../engine/recipe.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Platform } from '../platform/ports.ts';
 import { recipes } from '../recipes/index.ts';
+import type { PreparedInput } from './prepare-input.ts';
 
 /** Everything a use case needs: a platform, the recipes and the bounds of this process. */
 export interface App extends Platform {
@@ -10,6 +11,8 @@ export interface App extends Platform {
   prices: PriceTable;
   /** One limiter per model id and bound, shared by all items of the process. */
   limiterFor(model: string, max: number): Limiter;
+  /** Input of the item at hand, where it was prepared while others were in work. */
+  prepared?: PreparedInput;
   /** Told when the item in work needs no further call, only its results written: another may begin meanwhile. */
   callsDone(): void;
   limits: Limits;

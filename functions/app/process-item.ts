@@ -62,7 +62,7 @@ async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
   const recipe = recipeNamed(app, batch.recipe);
   let prepared: PreparedInput;
   try {
-    prepared = await prepareInput(app, batch, claim.item, recipe.intake);
+    prepared = app.prepared ?? (await prepareInput(app, batch, claim.item, recipe.intake));
   } catch (thrown) {
     const error = asProofsheetError(thrown);
     if (!isRefusedAtGate(error.code)) throw error;

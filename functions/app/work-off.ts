@@ -4,10 +4,11 @@ import type { Deliveries, Handler } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { batchNamed } from './control-batch.ts';
 import { dispatch } from './dispatch.ts';
+import { prepareAhead } from './prepare-input.ts';
 
 /** How often the batch is looked at while it is worked off. */
 const LOOK_EVERY_MS = 100;
-/** Share of further messages in hand, so that the next items begin while the results of earlier ones are written. */
+/** Share of further messages in hand: inputs are prepared and results written while the items in work wait for answers. */
 const AHEAD = 1 / 4;
 
 /**
@@ -20,10 +21,11 @@ export async function workOff(app: App, deliveries: Deliveries, batchId: string,
   const halt = newHalt();
   const slots = createLimiter({ max: concurrency });
   const handle: Handler = async (message) => {
+    const prepared = await prepareAhead(app, message);
     const slot = await slots.acquire();
     const callsDone = () => slot.release('neutral');
     const stop = AbortSignal.any([app.stop, halt.signal()]);
-    return await dispatch({ ...app, stop, callsDone }, message).finally(callsDone);
+    return await dispatch({ ...app, stop, callsDone, ...(prepared && { prepared }) }, message).finally(callsDone);
   };
   const inHand = concurrency + Math.floor(concurrency * AHEAD);
   const consuming = deliveries.consume({ batchId, concurrency: inHand, signal, handle });
