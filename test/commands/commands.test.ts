@@ -162,7 +162,7 @@ describe('commands that look at a batch', () => {
     expect(await world.json('list', '--limit', '1')).toEqual(list.slice(0, 1));
     const { stdout } = await world.cli('list');
     expect(stdout.trimEnd().split('\n').at(-1)).toMatch(
-      /^\d{8}-\d{6}-\w{4} +finished +fidelity +2 passed of 3 +Mugs +\$0\.2/,
+      /^\d{8}-\d{6}-\w{4} +finished +fidelity +2 of 3 passed +Mugs +\$0\.2/,
     );
   });
 
