@@ -87,7 +87,9 @@ describe('a batch over a service with troubles', () => {
     const found = results.results.map((row: Record<string, unknown>) => [row.name, row.status, row.code, row.score]);
     const expected = names.map((name) => {
       const trouble = troubleOf(name);
-      return trouble ? [name, 'error', trouble.code, null] : [name, endOf(name).status, null, endOf(name).score];
+      return trouble
+        ? [name, 'error', trouble.code, null]
+        : [name, endOf(name).status, endOf(name).status === 'failed' ? 'below_threshold' : null, endOf(name).score];
     });
     expect(found.sort()).toEqual(expected.sort());
     const errors = names.filter((name) => troubleOf(name)).length;
