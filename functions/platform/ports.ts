@@ -15,7 +15,7 @@ export interface Batches {
   /** Read, decide, write if nobody wrote in between, else again. `decide` returns undefined to leave all as it is. Gives the batch afterwards. */
   change(batchId: string, decide: (batch: Batch) => Partial<Batch> | undefined): Promise<Batch>;
   /**
-   * Adds inputs as queued items and counts them, all or none; an id that is there is left alone, so a page may be added
+   * Adds inputs as queued items and counts them, some or all at once, never one without the other; an id that is there is left alone, so a page may be added
    * twice. Fails with a conflict when the batch is sealed or not running. Makes names distinct; settles at once as `skipped` what is done or unfinished elsewhere (unless the batch
    * forces); marks a repeated work key within the batch as `twin`. Gives the items as they now stand, in order.
    */
