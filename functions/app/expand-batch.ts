@@ -27,6 +27,9 @@ export type Considered = { kind: 'item'; item: NewItem } | { kind: 'ignored'; re
 /** Listing goes on in one delivery for this long, then in another message. */
 const LISTING_MS = 30_000;
 
+/** The first page is short, so that work begins at once. */
+const FIRST_PAGE = 50;
+
 type Cursor = NonNullable<Expand['cursor']>;
 
 /** Adds the inputs as items, page by page, and publishes their messages; seals the batch after the last page. */
@@ -56,15 +59,17 @@ async function expandPage(app: App, batch: Batch, input: string, cursor: Cursor)
     const gone = { kind: 'ignored', reason: `input that is gone (${input})` } as const;
     return { ...nextInput, ignored: withIgnored(cursor.ignored ?? {}, [gone]) };
   }
+  const isFirst = cursor.input === 0 && cursor.after === '';
+  const limit = isFirst ? Math.min(FIRST_PAGE, app.limits.pageSize) : app.limits.pageSize;
   const entries = await app.files.list(root.root, {
     recursive: listsRecursively(root, batch.selection.recursive),
-    limit: app.limits.pageSize,
+    limit,
     ...(cursor.after !== '' && { after: cursor.after }),
   });
   const considered = await considerEntries(app, batch, root, entries);
   await addPage(app, batch, considered);
   const last = entries.at(-1);
-  const isLast = entries.length < app.limits.pageSize || last === undefined;
+  const isLast = entries.length < limit || last === undefined;
   const next = isLast ? nextInput : { input: cursor.input, after: last.uri };
   return { ...next, ignored: withIgnored(cursor.ignored ?? {}, considered) };
 }

@@ -33,11 +33,20 @@ export async function prepareInput(
   }
   if (intake === 'bytes') {
     const kind = await sniff(bytes);
-    return { input: await app.files.put(bytes, kind.mimeType ?? 'text/plain') };
+    return { input: inPlace(item, bytes, kind.mimeType ?? 'text/plain') };
   }
   const image = await normalizeImage(bytes);
-  const input = await app.files.put(image.bytes, image.mimeType, { width: image.width, height: image.height });
+  const size = { width: image.width, height: image.height };
+  const isUntouched = image.changes.length === 0;
+  const input = isUntouched
+    ? { ...inPlace(item, bytes, image.mimeType), ...size }
+    : await app.files.put(image.bytes, image.mimeType, size);
   return { input, thumbnail: await storeThumbnail(app, image.bytes) };
+}
+
+/** An input that needs no change is not copied: it is read where it lies, and proved by its hash each time. */
+function inPlace(item: Pick<Item, 'source' | 'contentHash'>, bytes: Uint8Array, mimeType: string): FileRef {
+  return { sha256: item.contentHash, mimeType, bytes: bytes.byteLength, uri: item.source };
 }
 
 /** As `prepareInput`, for an item that is still to begin; undefined where that is not sure, or fails: the pass then says why. */

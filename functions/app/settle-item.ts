@@ -51,8 +51,8 @@ async function detailOf(
     steps: steps.map(summaryOfStep),
     candidateThumbnails,
     ...(outcome && { outcome }),
-    ...(prepared && { reference: prepared.input }),
-    ...(prepared?.thumbnail && { referenceThumbnail: prepared.thumbnail }),
+    // A reference is shown where there is a picture to show.
+    ...(prepared?.thumbnail && { reference: prepared.input, referenceThumbnail: prepared.thumbnail }),
   };
 }
 

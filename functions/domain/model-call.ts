@@ -1,10 +1,12 @@
 import { z } from 'zod';
 
-/** A file in the object store, named by its content: the same bytes are the same file. */
+/** A file named by its content: the same bytes are the same file. */
 export const fileRefSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   mimeType: z.string(),
   bytes: z.number().int().nonnegative(),
+  /** Where an input lies that is used as it is; all other files are in the object store. Not part of what a request asks. */
+  uri: z.string().optional(),
   /** Pixels, for pictures. */
   width: z.number().int().positive().optional(),
   height: z.number().int().positive().optional(),

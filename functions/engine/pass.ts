@@ -120,7 +120,7 @@ class Pass {
   }
 
   async #step(key: string, request: ModelRequest): Promise<StepEntry> {
-    const fingerprint = hashOf(request);
+    const fingerprint = fingerprintOf(request);
     const recorded = this.#history.recorded(key, fingerprint);
     if (recorded !== undefined) return recorded;
     if (this.#ended || this.#failure !== undefined) return never();
@@ -201,6 +201,12 @@ class Pass {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** Of what is asked; where a file lies is no part of it. */
+function fingerprintOf(request: ModelRequest): string {
+  const parts = request.parts.map((part) => ('file' in part ? { file: { ...part.file, uri: undefined } } : part));
+  return hashOf({ ...request, parts });
 }
 
 const never = (): Promise<never> => new Promise(() => undefined);

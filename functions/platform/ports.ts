@@ -99,8 +99,9 @@ export interface Files {
   create(uri: string, content: FileContent, mimeType: string): Promise<boolean>;
   /** Stores by content: the same bytes twice is one object. */
   put(bytes: Uint8Array, mimeType: string, size?: { width: number; height: number }): Promise<FileRef>;
+  /** What a file holds. One that lies elsewhere (`uri`) and is no longer the same: source_changed. */
   open(file: FileRef): Promise<Uint8Array>;
-  /** A stored object to a place among the results; replaces in one step. */
+  /** A file to a place among the results; replaces in one step. */
   copy(file: FileRef, uri: string): Promise<void>;
   /** A result that no longer holds; nothing happens if it is not there. */
   remove(uri: string): Promise<void>;

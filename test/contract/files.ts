@@ -88,6 +88,22 @@ export function filesContract(name: string, makeSubject: () => Promise<FilesSubj
       expect(await read(uri)).toBe(`two ${uri}`);
     });
 
+    it('reads a file that lies elsewhere as long as it is the same', async () => {
+      const uri = files().join(newFolder(), 'input.png');
+      const copy = files().join(newFolder(), 'copy.png');
+      await files().write(uri, 'the input', 'image/png');
+      const file = { sha256: sha256('the input'), mimeType: 'image/png', bytes: 9, uri };
+      expect(Buffer.from(await files().open(file)).toString()).toBe('the input');
+      await files().copy(file, copy);
+      expect(await read(copy)).toBe('the input');
+      for (const other of ['not input', 'longer than the input']) {
+        await files().write(uri, other, 'image/png');
+        await expect(files().open(file)).rejects.toMatchObject({ code: 'source_changed' });
+      }
+      await files().remove(uri);
+      await expect(files().open(file)).rejects.toMatchObject({ code: 'file_missing' });
+    });
+
     it('says that a stored object is missing', async () => {
       const lost = { sha256: sha256(`never stored ${subject.folder}`), mimeType: 'image/png', bytes: 5 };
       const uri = files().join(newFolder(), 'lost.png');

@@ -35,7 +35,10 @@ export function memoryFiles(inputs: Readonly<Record<string, string>>): Files & {
       objects.set(file.sha256, bytes);
       return file;
     },
-    open: async (file) => found(objects.get(file.sha256), file.sha256),
+    open: async (file) => {
+      if (file.uri !== undefined) return Buffer.from(found(inputs[file.uri], file.uri));
+      return found(objects.get(file.sha256), file.sha256);
+    },
     copy: async (file, uri) => void written.set(uri, found(objects.get(file.sha256), file.sha256)),
     remove: async (uri) => void written.delete(uri),
     join: (base, ...names) => posix.join(base, ...names),

@@ -63,7 +63,8 @@ export function storageFiles(options: StorageFilesOptions): Files {
       return file;
     },
     open: (file) => inTime(storedUri(options, file), (context) => openStored(context, file)),
-    copy: (file, uri) => inTime(uri, (context) => copyStored(context, file, uri)),
+    copy: (file, uri) =>
+      inTime(uri, (context) => (file.uri === undefined ? copyStored : copyInPlace)(context, file, uri)),
     remove: (uri) => inTime(uri, ({ storage }) => removeObject(storage, uri)),
     join: (base, ...names) => joinUri(base, names),
   };
@@ -118,6 +119,7 @@ async function metadataOf(object: File, uri: string): Promise<FileMetadata | und
 
 async function openStored({ storage, options }: Context, file: FileRef): Promise<Uint8Array> {
   const uri = storedUri(options, file);
+  if (file.uri !== undefined) return await openInPlace(storage, file, uri);
   const bytes = await readObject(storage, uri, file.bytes).catch((thrown: unknown) => {
     const error = readError(thrown, uri);
     throw error.code === 'file_missing' || error.code === 'file_too_large' ? missingObject(uri, error) : error;
@@ -130,6 +132,22 @@ async function openStored({ storage, options }: Context, file: FileRef): Promise
  * A copy within the service. Results are rendered again and again, and every new version raises an event and is kept for a
  * while by soft deletion; so a copy that is there is left alone.
  */
+async function openInPlace(storage: Context['storage'], file: FileRef, uri: string): Promise<Uint8Array> {
+  const bytes = await readObject(storage, uri, file.bytes).catch((thrown: unknown) => {
+    const error = readError(thrown, uri);
+    throw error.code === 'file_too_large' ? changedSource(uri) : error;
+  });
+  if (sha256(bytes) !== file.sha256) throw changedSource(uri);
+  return bytes;
+}
+
+function changedSource(uri: string): ProofsheetError {
+  return new ProofsheetError(
+    'source_changed',
+    `${uri} was replaced while it was in work; run again to take the new version.`,
+  );
+}
+
 async function copyStored(context: Context, file: FileRef, uri: string): Promise<void> {
   const from = storedUri(context.options, file);
   const source = objectAt(context.storage, parseObjectUri(from));
@@ -150,7 +168,14 @@ async function copyStored(context: Context, file: FileRef, uri: string): Promise
   }
 }
 
+/** By way of this process, so that what arrives is proved to be what was meant. */
+async function copyInPlace(context: Context, file: FileRef, uri: string): Promise<void> {
+  const bytes = await openStored(context, file);
+  await writeObject(context, uri, bytes, { mimeType: file.mimeType, marks: { sha256: file.sha256 } });
+}
+
 function storedUri({ objects: { bucket, prefix } }: StorageFilesOptions, file: FileRef): string {
+  if (file.uri !== undefined) return file.uri;
   return joinUri(`gs://${bucket}/${prefix}`, [file.sha256.slice(0, 2), file.sha256]);
 }
 

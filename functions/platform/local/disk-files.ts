@@ -57,12 +57,17 @@ export function diskFiles({ home }: { home: string }): Files {
       await syncFolder(dirname(path));
       return file;
     },
-    open: async (file) => readObject(objects, file),
+    open: (file) => openFile(objects, file),
     async copy(file, uri) {
-      const [from, to] = [objectPath(objects, file), localPath(uri)];
-      if (objectSize(from) !== file.bytes) throw missingObject(from, undefined);
+      const to = localPath(uri);
       // Rendering the results of a large batch again must not write all its pictures again.
       if (await holds(to, file)) return;
+      if (file.uri !== undefined) {
+        const bytes = await openFile(objects, file);
+        return await files.replace(to, (temporary) => writeNew(temporary, bytes));
+      }
+      const from = objectPath(objects, file);
+      if (objectSize(from) !== file.bytes) throw missingObject(from, undefined);
       await files.replace(to, (temporary) => copyFile(from, temporary, fs.constants.COPYFILE_FICLONE));
     },
     async remove(uri) {
@@ -92,6 +97,23 @@ function objectPath(objects: string, file: FileRef): string {
 /** At once: the state folder is on this machine, and a turn through the thread pool costs ten times the look. */
 function objectSize(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+async function openFile(objects: string, file: FileRef): Promise<Uint8Array> {
+  if (file.uri === undefined) return await readObject(objects, file);
+  const bytes = await readBounded(localPath(file.uri), file.bytes).catch((error: unknown) => {
+    if (error instanceof ProofsheetError && error.code === 'file_too_large') throw changedSource(file.uri);
+    throw error;
+  });
+  if (sha256(bytes) !== file.sha256) throw changedSource(file.uri);
+  return bytes;
+}
+
+function changedSource(uri: string | undefined): ProofsheetError {
+  return new ProofsheetError(
+    'source_changed',
+    `${uri} changed while it was in work; run again to take the new version.`,
+  );
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
