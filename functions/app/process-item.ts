@@ -203,13 +203,14 @@ function stopsBatch(error: ProofsheetError): boolean {
 /** Every item would fail in the same way: the batch waits for a person (or for the quota), its items stay as they are. */
 async function pauseBatch(app: App, batch: Batch, claim: Claim, error: ProofsheetError): Promise<Disposal> {
   // A failure that began before the batch was resumed says nothing about now.
-  await app.batches.change(batch.id, (current) =>
+  const { state } = await app.batches.change(batch.id, (current) =>
     current.state === 'running' && current.resumedAt === batch.resumedAt
       ? { state: 'paused', pause: pauseFor(app, error) }
       : undefined,
   );
   await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
-  return ACK;
+  // Resuming announces a paused batch's items; in one that runs on, this message is all the item has.
+  return state === 'running' ? { kind: 'retry' } : ACK;
 }
 
 export function pauseFor(app: Pick<App, 'clock'>, error: ProofsheetError): Batch['pause'] {
