@@ -2,6 +2,7 @@ import type { Batch, TerminalState } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { App } from './app.ts';
 import { announceIfComplete } from './completion.ts';
+import { itemPages } from './item-pages.ts';
 
 /** Asks a batch to end: calls under way finish and are recorded, everything else becomes `cancelled`. */
 export async function cancelBatch(app: App, batchId: string): Promise<Batch> {
@@ -80,13 +81,8 @@ export async function announceOpenItems(
   app: Pick<App, 'batches' | 'queue' | 'limits'>,
   batchId: string,
 ): Promise<void> {
-  let after: string | undefined;
-  while (true) {
-    const page = { states: ['queued', 'running', 'parked'] as const, limit: app.limits.pageSize };
-    const items = await app.batches.items(batchId, after === undefined ? page : { ...page, after });
+  for await (const items of itemPages(app, batchId, ['queued', 'running', 'parked'])) {
     await app.queue.publish(items.map((item) => ({ kind: 'process', batchId, itemId: item.id })));
-    after = items.at(-1)?.id;
-    if (items.length < app.limits.pageSize) return;
   }
 }
 

@@ -4,6 +4,7 @@ import type { ItemDetail } from '../domain/outcome.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { App } from './app.ts';
 import { announceOpenItems } from './control-batch.ts';
+import { itemPages } from './item-pages.ts';
 
 /** A finaliser that died is replaced after this; rendering twice gives the same files. */
 const FINALIZER_LEASE_MS = 60_000;
@@ -58,16 +59,11 @@ export async function* settledItems(
   app: Pick<App, 'batches' | 'limits'>,
   batchId: string,
 ): AsyncGenerator<{ item: Item; detail: ItemDetail | undefined }> {
-  const limit = app.limits.pageSize;
-  let after: string | undefined;
-  while (true) {
-    const items = await app.batches.items(batchId, after === undefined ? { limit } : { limit, after });
+  for await (const items of itemPages(app, batchId)) {
     const details = await app.batches.details(
       batchId,
       items.map((item) => item.id),
     );
     for (const item of items) yield { item, detail: details.get(item.id) };
-    after = items.at(-1)?.id;
-    if (items.length < limit) return;
   }
 }

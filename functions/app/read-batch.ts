@@ -5,6 +5,7 @@ import type { StepEntry } from '../domain/journal.ts';
 import type { ItemDetail } from '../domain/outcome.ts';
 import type { App } from './app.ts';
 import { batchNamed } from './control-batch.ts';
+import { itemPages } from './item-pages.ts';
 
 /** A batch at one moment, for people who watch. */
 export interface BatchView {
@@ -51,12 +52,9 @@ async function itemByName(
   batchId: string,
   name: string,
 ): Promise<Item | undefined> {
-  const limit = app.limits.pageSize;
-  let after: string | undefined;
-  while (true) {
-    const items = await app.batches.items(batchId, after === undefined ? { limit } : { limit, after });
+  for await (const items of itemPages(app, batchId)) {
     const found = items.find((item) => item.name === name || item.source === name);
-    if (found !== undefined || items.length < limit) return found;
-    after = items.at(-1)?.id;
+    if (found !== undefined) return found;
   }
+  return undefined;
 }
