@@ -62,6 +62,8 @@ export interface Journal {
   settle(claim: Claim, settlement: Settlement): Promise<void>;
   /** Gives the item back as `queued` (or `parked`), lease ended. */
   release(claim: Claim, as: { state: 'queued' | 'parked'; countsAsClaim: boolean }): Promise<void>;
+  /** Running items whose lease ended after `after` and by `until` (milliseconds since 1970), those that ended first ahead. */
+  expired(batchId: string, lease: { after: number; until: number; limit: number }): Promise<Item[]>;
 }
 export interface Renewal {
   leaseMs: number;

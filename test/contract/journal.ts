@@ -178,6 +178,30 @@ export function journalContract(name: string, makeSubject: MakeStoreSubject): vo
       expect(await journal().steps(claim.item)).toEqual([sampleStep('describe', 0)]);
     });
 
+    it('finds the running items whose lease ended in a time, the earliest first', async () => {
+      const batch = sampleBatch();
+      await batches().create(batch);
+      const inputs = ['a', 'b', 'c', 'd', 'e'].map((seed) => sampleInput(`${batch.id} ${seed}`));
+      await batches().addItems(batch.id, inputs);
+      const claimFor = (index: number, leaseMs: number) =>
+        claimed(journal(), batch.id, inputs[index]?.id ?? '', leaseMs);
+      const late = await claimFor(0, 20_000);
+      const early = await claimFor(1, 10_000);
+      await journal().release(await claimFor(2, 10_000), { state: 'queued', countsAsClaim: true });
+      const done = await claimFor(3, 10_000);
+      await journal().settle(done, { state: 'passed', summary: sampleSummary(), detail: SAMPLE_DETAIL });
+      const ended = async (after: number, until: number, limit = 9) =>
+        (await journal().expired(batch.id, { after, until, limit })).map((item) => item.id);
+      const ends = [early, late].map(({ item }) => item.leaseUntil ?? 0) as [number, number];
+      expect(await ended(0, ends[1])).toEqual([early.item.id, late.item.id]);
+      expect(await ended(0, ends[1], 1)).toEqual([early.item.id]);
+      expect(await ended(0, ends[1] - 1)).toEqual([early.item.id]);
+      expect(await ended(ends[0], ends[1])).toEqual([late.item.id]);
+      expect(await ended(0, ends[0] - 1)).toEqual([]);
+      await journal().append(early, [sampleStep('describe', 0)], { leaseMs: 90_000 });
+      expect(await journal().expired(batch.id, { after: 0, until: ends[1], limit: 9 })).toEqual([late.item]);
+    });
+
     it('refuses to claim what is not there', async () => {
       const { batchId } = await newItem();
       await expect(journal().claim(batchId, 'nothing', 1000)).rejects.toMatchObject({ code: 'not_found' });

@@ -16,7 +16,7 @@ import {
 import { addCounts } from './firestore-counts.ts';
 import { itemFrom, packed, unpacked } from './firestore-documents.ts';
 import { translating } from './firestore-errors.ts';
-import { detailRef, itemRef, stepId, stepsOf, workRef } from './firestore-layout.ts';
+import { detailRef, itemRef, itemsOf, stepId, stepsOf, workRef } from './firestore-layout.ts';
 import { leaseLost, type Standing, type Standings, standings } from './firestore-standing.ts';
 
 const NO_LEASE: DocumentData = { owner: FieldValue.delete(), leaseUntil: FieldValue.delete() };
@@ -62,6 +62,7 @@ export function firestoreJournal(db: Firestore, worker: string): Journal {
         return held.after(claim, await releaseOnce(db, claim, standing, as));
       });
     },
+    expired: (batchId, lease) => expiredItems(db, batchId, lease),
   });
 }
 
@@ -193,4 +194,15 @@ async function releaseOnce(
   };
   const { batchId, id } = claim.item;
   return await commitOnce(db.batch().update(itemRef(db, batchId, id), released, standing.precondition));
+}
+
+async function expiredItems(
+  db: Firestore,
+  batchId: string,
+  { after, until, limit }: { after: number; until: number; limit: number },
+): Promise<Item[]> {
+  const running = itemsOf(db, batchId).where('state', '==', 'running');
+  const ended = running.where('leaseUntil', '>', after).where('leaseUntil', '<=', until);
+  const found = await ended.orderBy('leaseUntil').limit(limit).get();
+  return found.docs.flatMap((snapshot) => itemFrom(snapshot) ?? []);
 }

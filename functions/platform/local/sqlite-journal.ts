@@ -4,7 +4,7 @@ import type { StepEntry } from '../../domain/journal.ts';
 import type { Claim, ClaimResult, Clock, Journal, Renewal, Settlement } from '../ports.ts';
 import type { Presence } from './process-presence.ts';
 import type { Database, Sql } from './sqlite.ts';
-import { addCounts, findItem, itemFrom } from './sqlite-items.ts';
+import { addCounts, findItem, type ItemRow, itemFrom } from './sqlite-items.ts';
 
 /** A lease that another process holds; whether it still lives is asked outside the transaction. */
 type ClaimAttempt = ClaimResult | { kind: 'held'; owner: string };
@@ -26,6 +26,7 @@ export function sqliteJournal(db: Database, presence: Presence, clock: Pick<Cloc
     append: (claim, steps, renew) => db.write((sql) => appendSteps(sql, claim, steps, renew, clock.now())),
     settle: (claim, settlement) => db.write((sql) => settleItem(sql, claim, settlement, clock.now())),
     release: (claim, as) => db.write((sql) => releaseItem(sql, claim, as)),
+    expired: (batchId, lease) => db.read((sql) => expiredItems(sql, batchId, lease)),
   };
 }
 
@@ -156,6 +157,19 @@ function releaseItem(sql: Sql, claim: Claim, as: { state: 'queued' | 'parked'; c
     claim.fence,
   );
   if (released === 0) throw leaseLost(claim);
+}
+
+/** Few items are running at a time, so they need no order of their own. */
+function expiredItems(sql: Sql, batchId: string, lease: { after: number; until: number; limit: number }): Item[] {
+  const rows = sql.all<ItemRow>(
+    `SELECT * FROM items WHERE batch_id = ? AND state = 'running' AND lease_until > ? AND lease_until <= ?
+     ORDER BY lease_until, id LIMIT ?`,
+    batchId,
+    lease.after,
+    lease.until,
+    lease.limit,
+  );
+  return rows.map(itemFrom);
 }
 
 function leaseLost(claim: Claim): ProofsheetError {
