@@ -42,6 +42,36 @@ export interface Settings {
   readonly maxRetries: number;
   readonly timeoutMs: number;
   readonly prices: PriceTable;
+  readonly api: ApiSettings;
+  readonly cloud: CloudSettings;
+}
+
+/** The HTTP API, deployed or on this machine. */
+export interface ApiSettings {
+  /** Asked for as a bearer token, where one is set. */
+  readonly token?: string;
+  /** Batches that may run at once; one more is refused. */
+  readonly maxRunningBatches: number;
+}
+
+/** The deployed functions. Names without a default are missing until the functions are asked to use them. */
+export interface CloudSettings {
+  readonly project?: string;
+  readonly database: string;
+  /** Where each kind of message is published. */
+  readonly topics: { readonly process: string; readonly finalize: string; readonly control: string };
+  readonly inboxBucket?: string;
+  readonly outputBucket?: string;
+  /** Checked pictures and answers, by content. */
+  readonly workBucket?: string;
+  /** Buckets whose objects may become items. */
+  readonly allowedBuckets: readonly string[];
+  /** What a push must prove, where these are set. */
+  readonly push: { readonly audiences: readonly string[]; readonly serviceAccount?: string };
+  /** The simulated model instead of Gemini. Never by default: a deployment without a key is a mistake. */
+  readonly simulate: boolean;
+  /** How long a worker that says nothing keeps its item, at least; longer than any one call. */
+  readonly leaseMs: number;
 }
 
 export interface SettingsSources {
@@ -68,6 +98,11 @@ export function loadSettings(sources: SettingsSources): Settings {
     maxRetries: wholeNumber(env, 'MAX_RETRIES', 20) ?? file.maxRetries ?? 5,
     timeoutMs: (file.timeout ?? 120) * 1000,
     prices: mergedPrices(file),
+    api: {
+      ...(env.API_TOKEN && { token: env.API_TOKEN }),
+      maxRunningBatches: wholeNumber(env, 'MAX_RUNNING_BATCHES', 1000) ?? 1,
+    },
+    cloud: cloudSettings(env),
   });
 }
 
@@ -82,8 +117,11 @@ function environment(cwd: string): Env {
 }
 
 function usesVertex(env: Env): boolean {
-  const flag = env.GOOGLE_GENAI_USE_ENTERPRISE ?? env.GOOGLE_GENAI_USE_VERTEXAI ?? '';
-  return /^(1|true)$/i.test(flag);
+  return isOn(env.GOOGLE_GENAI_USE_ENTERPRISE ?? env.GOOGLE_GENAI_USE_VERTEXAI);
+}
+
+function isOn(flag: string | undefined): boolean {
+  return /^(1|true)$/i.test(flag ?? '');
 }
 
 function geminiAuth(env: Env): GeminiAuth | undefined {
@@ -98,6 +136,37 @@ function geminiAuth(env: Env): GeminiAuth | undefined {
     );
   }
   return { kind: 'vertex', project, location, ...(project === '' && apiKey !== undefined && { apiKey }) };
+}
+
+function cloudSettings(env: Env): CloudSettings {
+  const inboxBucket = env.INBOX_BUCKET;
+  const outputBucket = env.OUTPUT_BUCKET;
+  const workBucket = env.WORK_BUCKET ?? outputBucket;
+  const serviceAccount = env.PUSH_SERVICE_ACCOUNT;
+  return {
+    ...(env.GOOGLE_CLOUD_PROJECT && { project: env.GOOGLE_CLOUD_PROJECT }),
+    database: env.FIRESTORE_DATABASE ?? '(default)',
+    topics: {
+      process: env.PROCESS_TOPIC ?? 'proofsheet-process',
+      finalize: env.FINALIZE_TOPIC ?? 'proofsheet-finalize',
+      control: env.CONTROL_TOPIC ?? 'proofsheet-control',
+    },
+    ...(inboxBucket && { inboxBucket }),
+    ...(outputBucket && { outputBucket }),
+    ...(workBucket && { workBucket }),
+    allowedBuckets: wordList(env.ALLOWED_BUCKETS) ?? (inboxBucket ? [inboxBucket] : []),
+    push: { audiences: wordList(env.PUSH_AUDIENCE) ?? [], ...(serviceAccount && { serviceAccount }) },
+    simulate: isOn(env.SIMULATE),
+    leaseMs: (wholeNumber(env, 'LEASE_SECONDS', 3600) ?? 600) * 1000,
+  };
+}
+
+/** `a, b` as its words. */
+function wordList(text: string | undefined): string[] | undefined {
+  return text
+    ?.split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
 }
 
 function recipeSettings(env: Env, file: FileSettings): Record<string, unknown> {

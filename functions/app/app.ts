@@ -21,7 +21,9 @@ export interface App extends Platform {
 }
 
 export interface Limits {
-  /** Added to a call's timeout for the lease of an item, so that a slow answer is still recorded under it. */
+  /** A worker that records nothing keeps its item this long, or for one call if that takes longer. */
+  leaseMs: number;
+  /** Added to the lease, so that a slow answer is still recorded under it. */
   leaseMarginMs: number;
   /** A pass starts no further call after this and goes on in another message. */
   passMs: number;
@@ -34,6 +36,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
+  leaseMs: 600_000,
   leaseMarginMs: 30_000,
   passMs: 420_000,
   maxClaims: 25,

@@ -233,5 +233,5 @@ async function end(
 
 /** A lease outlives the longest call, so that its answer can still be recorded. */
 function leaseMs(app: App, batch: Batch): number {
-  return Math.max(600_000, batch.run.timeoutMs) + app.limits.leaseMarginMs;
+  return Math.max(app.limits.leaseMs, batch.run.timeoutMs) + app.limits.leaseMarginMs;
 }
