@@ -3,7 +3,6 @@ import type { RecipeRegistry } from '../engine/recipe.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Platform } from '../platform/ports.ts';
 import { recipes } from '../recipes/index.ts';
-import type { PreparedInput } from './prepare-input.ts';
 
 /** Everything a use case needs: a platform, the recipes and the bounds of this process. */
 export interface App extends Platform {
@@ -11,10 +10,8 @@ export interface App extends Platform {
   prices: PriceTable;
   /** One limiter per model id and bound, shared by all items of the process. */
   limiterFor(model: string, max: number): Limiter;
-  /** Input of the item at hand, where it was prepared while others were in work. */
-  prepared?: PreparedInput;
-  /** Told when the item in work needs no further call, only its results written: another may begin meanwhile. */
-  callsDone(): void;
+  /** Resolves when the item at hand may make calls; gives what is to be called when it needs no more of them. */
+  enterCalls(): Promise<() => void>;
   limits: Limits;
   /** Aborted when the process shall end: no further call starts, those under way finish and are recorded. */
   stop: AbortSignal;
@@ -59,7 +56,7 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
     recipes: bounds.recipes ?? recipes,
     prices: bounds.prices,
     limiterFor,
-    callsDone: () => undefined,
+    enterCalls: () => Promise.resolve(() => undefined),
     limits,
     stop: bounds.stop,
   };

@@ -1,13 +1,11 @@
 import type { Batch, Item } from '../domain/batch.ts';
 import { type ErrorCode, ProofsheetError } from '../domain/errors.ts';
-import type { Message } from '../domain/message.ts';
 import type { FileRef } from '../domain/model-call.ts';
 import { sha256 } from '../lib/hash.ts';
 import { sniff } from '../media/inspect.ts';
 import { normalizeImage } from '../media/normalize.ts';
 import { thumbnail } from '../media/thumbnail.ts';
 import type { App } from './app.ts';
-import { recipeNamed } from './recipe-settings.ts';
 
 /** Longest side of the small pictures in lists, in pixels. */
 const THUMBNAIL_SIDE = 320;
@@ -47,15 +45,6 @@ export async function prepareInput(
 /** An input that needs no change is not copied: it is read where it lies, and proved by its hash each time. */
 function inPlace(item: Pick<Item, 'source' | 'contentHash'>, bytes: Uint8Array, mimeType: string): FileRef {
   return { sha256: item.contentHash, mimeType, bytes: bytes.byteLength, uri: item.source };
-}
-
-/** As `prepareInput`, for an item that is still to begin; undefined where that is not sure, or fails: the pass then says why. */
-export async function prepareAhead(app: App, message: Message): Promise<PreparedInput | undefined> {
-  if (message.kind !== 'process') return undefined;
-  const batch = await app.batches.get(message.batchId);
-  const item = await app.batches.item(message.batchId, message.itemId);
-  if (batch?.state !== 'running' || batch.cancelRequested || item?.state !== 'queued') return undefined;
-  return await prepareInput(app, batch, item, recipeNamed(app, batch.recipe).intake).catch(() => undefined);
 }
 
 /** A small WebP of a picture, stored. */

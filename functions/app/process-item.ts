@@ -13,6 +13,8 @@ import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-inp
 import { recipeNamed } from './recipe-settings.ts';
 import { type Ending, settleItem } from './settle-item.ts';
 
+/** Said outright, for an error made for each pass would cost more than its timer. */
+const PASS_ENDED = 'the pass has ended';
 /** How long a copy waits before it looks again whether its twin is done. */
 const TWIN_WAIT_MS = 5_000;
 
@@ -62,14 +64,14 @@ async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
   const recipe = recipeNamed(app, batch.recipe);
   let prepared: PreparedInput;
   try {
-    prepared = app.prepared ?? (await prepareInput(app, batch, claim.item, recipe.intake));
+    prepared = await prepareInput(app, batch, claim.item, recipe.intake);
   } catch (thrown) {
     const error = asProofsheetError(thrown);
     if (!isRefusedAtGate(error.code)) throw error;
     return await end(app, batch, claim, { state: 'skipped', error }, recorded, undefined);
   }
-  const result = await pass(app, batch, claim, recipe, prepared, recorded);
-  if (result.kind === 'done') app.callsDone();
+  const leave = await app.enterCalls();
+  const result = await pass(app, batch, claim, recipe, prepared, recorded).finally(leave);
   return await conclude(app, batch, claim, prepared, result);
 }
 
@@ -92,7 +94,7 @@ function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefine
 
 /** The item's own steps; at the beginning of its journal what can be taken over without a call. */
 async function recordedSteps(app: App, batch: Batch, claim: Claim): Promise<StepEntry[] | 'twin-in-work'> {
-  const own = await app.journal.steps(claim.item);
+  const own = claim.fence === 1 ? [] : await app.journal.steps(claim.item);
   if (own.length > 0) return own;
   const earlier = await earlierSteps(app, batch, claim.item);
   if (earlier === 'twin-in-work' || earlier.length === 0) return earlier;
@@ -152,7 +154,7 @@ async function pass(
       stop: AbortSignal.any([app.stop, deadline.signal]),
     });
   } finally {
-    ended.abort();
+    ended.abort(PASS_ENDED);
   }
 }
 
@@ -227,7 +229,6 @@ async function end(
   prepared: PreparedInput | undefined,
 ): Promise<Disposal> {
   await settleItem(app, batch, claim, ending, steps, prepared);
-  await announceIfComplete(app, batch.id);
   return ACK;
 }
 

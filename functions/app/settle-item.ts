@@ -6,6 +6,7 @@ import type { ItemDetail, Outcome, StepSummary } from '../domain/outcome.ts';
 import type { Claim } from '../platform/ports.ts';
 import { writeItemOutputs } from '../report/outputs.ts';
 import type { App } from './app.ts';
+import { announceIfComplete } from './completion.ts';
 import { type PreparedInput, storeThumbnail } from './prepare-input.ts';
 
 /** How an item ends. */
@@ -14,7 +15,10 @@ export type Ending =
   | { state: 'error' | 'skipped'; error: ProofsheetError }
   | { state: 'cancelled'; message: string };
 
-/** Writes the item's results, then settles it: a settled item's files are there. Both may be repeated after a crash in between. */
+/**
+ * Writes the item's results, then settles it: a settled item's files are there. Both may be repeated after a crash in between. Wakes the
+ * finaliser where the item was the last of its shard, and of the batch.
+ */
 export async function settleItem(
   app: App,
   batch: Batch,
@@ -27,11 +31,12 @@ export async function settleItem(
   const summary = summaryOf(ending, steps, detail, claim.item.summary);
   const settlement = { state: ending.state satisfies TerminalState, summary, detail };
   await writeItemOutputs(app.files, batch, claim.item, settlement);
-  await app.journal.settle(claim, settlement);
+  const { shardFull } = await app.journal.settle(claim, settlement);
   app.log.info(
     { batchId: batch.id, itemId: claim.item.id, state: ending.state, code: summary.code, score: summary.score },
     'item settled',
   );
+  if (shardFull) await announceIfComplete(app, batch.id);
 }
 
 async function detailOf(

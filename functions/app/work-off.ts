@@ -4,7 +4,6 @@ import type { Deliveries, Handler } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { batchNamed } from './control-batch.ts';
 import { dispatch } from './dispatch.ts';
-import { prepareAhead } from './prepare-input.ts';
 
 /** How often the batch is looked at while it is worked off. */
 const LOOK_EVERY_MS = 100;
@@ -18,15 +17,13 @@ const AHEAD = 1 / 4;
 export async function workOff(app: App, deliveries: Deliveries, batchId: string, concurrency: number): Promise<Batch> {
   const over = new AbortController();
   const signal = AbortSignal.any([over.signal, app.stop]);
-  const halt = newHalt();
+  const halt = newHalt(app.stop);
   const slots = createLimiter({ max: concurrency });
-  const handle: Handler = async (message) => {
-    const prepared = await prepareAhead(app, message);
+  const enterCalls = async (): Promise<() => void> => {
     const slot = await slots.acquire();
-    const callsDone = () => slot.release('neutral');
-    const stop = AbortSignal.any([app.stop, halt.signal()]);
-    return await dispatch({ ...app, stop, callsDone, ...(prepared && { prepared }) }, message).finally(callsDone);
+    return () => slot.release('neutral');
   };
+  const handle: Handler = (message) => dispatch({ ...app, enterCalls, stop: halt.signal() }, message);
   const inHand = concurrency + Math.floor(concurrency * AHEAD);
   const consuming = deliveries.consume({ batchId, concurrency: inHand, signal, handle });
   try {
@@ -48,19 +45,23 @@ async function untilEnded(app: App, batchId: string, signal: AbortSignal, halt: 
   }
 }
 
-/** Keeps items in work from further calls while their batch is cancelled or paused; it may be resumed meanwhile. */
+/** Keeps items in work from further calls while their batch is cancelled or paused, which may be resumed meanwhile; and once `stop` aborts. */
 interface Halt {
   set(halted: boolean): void;
   signal(): AbortSignal;
 }
 
-function newHalt(): Halt {
+function newHalt(stop: AbortSignal): Halt {
   let controller = new AbortController();
+  let signal = AbortSignal.any([stop, controller.signal]);
   return {
     set(halted) {
       if (halted) controller.abort();
-      else if (controller.signal.aborted) controller = new AbortController();
+      else if (controller.signal.aborted) {
+        controller = new AbortController();
+        signal = AbortSignal.any([stop, controller.signal]);
+      }
     },
-    signal: () => controller.signal,
+    signal: () => signal,
   };
 }

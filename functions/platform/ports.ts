@@ -54,12 +54,15 @@ export type ClaimResult = { kind: 'claimed'; claim: Claim } | { kind: 'busy' } |
 export interface Journal {
   /** Conditional on nobody else holding a live lease. A lease whose owner is known to be dead counts as ended. */
   claim(batchId: string, itemId: string, leaseMs: number): Promise<ClaimResult>;
-  /** Steps of the item's present epoch, by `seq`. */
+  /** Steps of the item's present epoch, by `seq`. An item has none before its first claim, whose fence is 1. */
   steps(item: Item): Promise<StepEntry[]>;
   /** Records steps, write-once by key, renews the lease and clears `claims`, in one commit. */
   append(claim: Claim, steps: readonly StepEntry[], renew: Renewal): Promise<void>;
-  /** Item to its end and its shard's counters, in one commit. */
-  settle(claim: Claim, settlement: Settlement): Promise<void>;
+  /**
+   * Item to its end and its shard's counters, in one commit. Says afterwards whether the shard is full: of the last items of a shard,
+   * however they meet, at least one hears true.
+   */
+  settle(claim: Claim, settlement: Settlement): Promise<{ shardFull: boolean }>;
   /** Gives the item back as `queued` (or `parked`), lease ended. */
   release(claim: Claim, as: { state: 'queued' | 'parked'; countsAsClaim: boolean }): Promise<void>;
   /** Running items whose lease ended after `after` and by `until` (milliseconds since 1970), those that ended first ahead. */

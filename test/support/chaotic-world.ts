@@ -186,8 +186,9 @@ function watched(platform: Platform, happened: Happened): Platform {
       ...journal,
       append: (...args) => journal.append(...args).catch((thrown) => refused(thrown, happened)),
       async settle(claim, settlement) {
-        await journal.settle(claim, settlement).catch((thrown) => refused(thrown, happened));
+        const settled = await journal.settle(claim, settlement).catch((thrown) => refused(thrown, happened));
         happened.ends.set(claim.item.id, [...(happened.ends.get(claim.item.id) ?? []), settlement.state]);
+        return settled;
       },
     },
   };

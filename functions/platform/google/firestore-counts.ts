@@ -1,5 +1,5 @@
-import { FieldValue, type Firestore, type WriteBatch } from '@google-cloud/firestore';
-import { type Counts, NO_COUNTS } from '../../domain/batch.ts';
+import { type DocumentSnapshot, FieldValue, type Firestore, type WriteBatch } from '@google-cloud/firestore';
+import { type Counts, NO_COUNTS, settledOf } from '../../domain/batch.ts';
 import { shardsOf } from './firestore-layout.ts';
 
 const MEMBERS = Object.keys(NO_COUNTS) as (keyof Counts)[];
@@ -15,15 +15,28 @@ export function addCounts(write: WriteBatch, db: Firestore, batchId: string, sha
   write.set(shardsOf(db, batchId).doc(String(shard)), Object.fromEntries(increments), { merge: true });
 }
 
+/** Whether all items of a shard are settled. */
+export async function isFull(db: Firestore, batchId: string, shard: number): Promise<boolean> {
+  const counts = countsIn(await shardsOf(db, batchId).doc(String(shard)).get());
+  return settledOf(counts) >= counts.total;
+}
+
 /** Sum over a batch's shards; all zero for a batch without items. */
 export async function countsOf(db: Firestore, batchId: string): Promise<Counts> {
   const shards = await shardsOf(db, batchId).get();
   const sum = { ...NO_COUNTS };
   for (const shard of shards.docs) {
-    for (const member of MEMBERS) sum[member] += Number(shard.get(member) ?? 0);
+    const counts = countsIn(shard);
+    for (const member of MEMBERS) sum[member] += counts[member];
   }
   // Scores are fractions; adding and taking away leaves crumbs.
   return { ...sum, scoreSum: Math.round(sum.scoreSum * 1e9) / 1e9 };
+}
+
+function countsIn(shard: DocumentSnapshot): Counts {
+  const counts = { ...NO_COUNTS };
+  for (const member of MEMBERS) counts[member] = Number(shard.get(member) ?? 0);
+  return counts;
 }
 
 /** Sums of counts by shard, collected before a commit. */

@@ -13,7 +13,7 @@ import {
   readAll,
   unchangedSince,
 } from './firestore-commit.ts';
-import { addCounts } from './firestore-counts.ts';
+import { addCounts, isFull } from './firestore-counts.ts';
 import { itemFrom, packed, unpacked } from './firestore-documents.ts';
 import { translating } from './firestore-errors.ts';
 import { detailRef, itemRef, itemsOf, stepId, stepsOf, workRef } from './firestore-layout.ts';
@@ -46,12 +46,14 @@ export function firestoreJournal(db: Firestore, worker: string): Journal {
         return held.after(claim, write, 0);
       });
     },
-    settle: (claim, settlement) =>
-      inRounds(async () => {
+    async settle(claim, settlement) {
+      await inRounds(async () => {
         const standing = await held.of(claim, (item) => isSettledAs(item, settlement));
         if (standing === 'done') return DONE;
         return held.after(claim, await settleOnce(db, claim, standing, settlement));
-      }),
+      });
+      return { shardFull: await isFull(db, claim.item.batchId, claim.item.shard) };
+    },
     async release(claim, as) {
       let isTried = false;
       await inRounds(async () => {

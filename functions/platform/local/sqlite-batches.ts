@@ -11,9 +11,16 @@ const REOPEN_PAGE = 2000;
 
 /** Batches in SQLite. What decides between two processes is the transaction. */
 export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches {
+  let last: { doc: string; batch: Batch } | undefined;
   return {
     create: (batch) => db.write((sql) => insertBatch(sql, batch)),
-    get: (batchId) => db.read((sql) => findBatch(sql, batchId)),
+    get: (batchId) =>
+      db.read((sql) => {
+        const doc = docOf(sql, batchId);
+        // Each item reads its batch, which seldom changes; checking its shape costs more than reading it.
+        if (doc !== undefined && doc !== last?.doc) last = { doc, batch: batchFrom(doc) };
+        return doc === undefined ? undefined : last?.batch;
+      }),
     list: (page) => db.read((sql) => newestBatches(sql, page)),
     change: (batchId, decide) =>
       db.write((sql) => {
@@ -60,14 +67,13 @@ function insertBatch(sql: Sql, batch: Batch): boolean {
   return inserted > 0;
 }
 
-function findBatch(sql: Sql, batchId: string): Batch | undefined {
-  const row = sql.get<{ doc: string }>('SELECT doc FROM batches WHERE id = ?', batchId);
-  return row && batchFrom(row.doc);
+function docOf(sql: Sql, batchId: string): string | undefined {
+  return sql.get<{ doc: string }>('SELECT doc FROM batches WHERE id = ?', batchId)?.doc;
 }
 
 function batchNamed(sql: Sql, batchId: string): Batch {
-  const batch = findBatch(sql, batchId);
-  if (batch !== undefined) return batch;
+  const doc = docOf(sql, batchId);
+  if (doc !== undefined) return batchFrom(doc);
   throw new ProofsheetError('not_found', `There is no batch ${batchId}; see \`proofsheet list\`.`);
 }
 

@@ -84,15 +84,16 @@ export function latestSettled(sql: Sql, batchId: string, limit: number): ItemRow
   return sql.all<ItemRow>(latest, batchId, limit);
 }
 
-/** Adds to a shard's counters; members left out stay as they are. */
-export function addCounts(sql: Sql, batchId: string, shard: number, by: Partial<Counts>): void {
-  sql.run(
+/** Adds to a shard's counters; members left out stay as they are. Says whether all items of the shard are settled then. */
+export function addCounts(sql: Sql, batchId: string, shard: number, by: Partial<Counts>): { shardFull: boolean } {
+  const shardNow = sql.get<{ open: number }>(
     `INSERT INTO shards VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET total = total + excluded.total, passed = passed + excluded.passed,
        failed = failed + excluded.failed, error = error + excluded.error, cancelled = cancelled + excluded.cancelled,
        skipped = skipped + excluded.skipped, calls = calls + excluded.calls, cost_nano = cost_nano + excluded.cost_nano,
        unpriced_calls = unpriced_calls + excluded.unpriced_calls, score_sum = score_sum + excluded.score_sum,
-       scored = scored + excluded.scored, attempts = attempts + excluded.attempts`,
+       scored = scored + excluded.scored, attempts = attempts + excluded.attempts
+     RETURNING total - passed - failed - error - cancelled - skipped AS open`,
     batchId,
     shard,
     by.total ?? 0,
@@ -108,6 +109,7 @@ export function addCounts(sql: Sql, batchId: string, shard: number, by: Partial<
     by.scored ?? 0,
     by.attempts ?? 0,
   );
+  return { shardFull: shardNow?.open === 0 };
 }
 
 /** Sum over a batch's shards; all zero for a batch without items. */

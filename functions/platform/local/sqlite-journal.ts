@@ -112,9 +112,13 @@ function provesSame(sql: Sql, item: { number: number; epoch: number }, key: stri
   if (recorded?.entry !== entry) throw leaseLost(claim);
 }
 
-function settleItem(sql: Sql, claim: Claim, { state, summary, detail }: Settlement, now: number): void {
+function settleItem(
+  sql: Sql,
+  claim: Claim,
+  { state, summary, detail }: Settlement,
+  now: number,
+): { shardFull: boolean } {
   const doc = JSON.stringify(summary);
-  const before = findItem(sql, claim.item.batchId, claim.item.id);
   const item = sql.get<{ number: number; shard: number }>(
     `UPDATE items SET state = ?, summary = ?, settled_at = ?, owner = NULL, lease_until = NULL, progress = NULL
      WHERE batch_id = ? AND id = ? AND fence = ? AND state = 'running' RETURNING number, shard`,
@@ -127,12 +131,14 @@ function settleItem(sql: Sql, claim: Claim, { state, summary, detail }: Settleme
   );
   if (item === undefined) {
     // The very same end again: a commit whose answer was lost.
-    if (before?.fence === claim.fence && before.state === state && before.summary === doc) return;
+    const found = findItem(sql, claim.item.batchId, claim.item.id);
+    const isDone = found?.fence === claim.fence && found.state === state && found.summary === doc;
+    if (isDone) return addCounts(sql, claim.item.batchId, found.shard, {});
     throw leaseLost(claim);
   }
   sql.run('INSERT OR REPLACE INTO details (item, doc) VALUES (?, ?)', item.number, JSON.stringify(detail));
   // What an earlier epoch came to is in the counters already.
-  const counted = before && itemFrom(before).summary;
+  const counted = claim.item.summary;
   const counts: Partial<Counts> = {
     [state]: 1,
     calls: summary.calls - (counted?.calls ?? 0),
@@ -141,7 +147,7 @@ function settleItem(sql: Sql, claim: Claim, { state, summary, detail }: Settleme
     attempts: summary.attempts,
     ...(summary.score !== null && { scored: 1, scoreSum: summary.score }),
   };
-  addCounts(sql, claim.item.batchId, item.shard, counts);
+  return addCounts(sql, claim.item.batchId, item.shard, counts);
 }
 
 function releaseItem(sql: Sql, claim: Claim, as: { state: 'queued' | 'parked'; countsAsClaim: boolean }): void {
