@@ -1,9 +1,8 @@
 import { unpricedModels } from '../domain/cost.ts';
 import { asProofsheetError, type ErrorCode } from '../domain/errors.ts';
-import { listsRecursively } from '../domain/input-root.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
-import { considerEntries } from './expand-batch.ts';
+import { FIRST_INPUT, inputPage } from './input-pages.ts';
 import { prepareInput } from './prepare-input.ts';
 import { parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
@@ -25,25 +24,20 @@ export interface Plan {
 export async function planBatch(app: App, request: StartRequest): Promise<Plan> {
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
-  const batch = { recipe: recipe.name, selection: request.selection, recipeFingerprint: hashOf(settings) };
+  const { inputs, selection } = request;
+  const batch = { inputs, selection, recipe: recipe.name, recipeFingerprint: hashOf(settings) };
   const models = [...new Set(recipe.models(settings))];
   const unpriced = unpricedModels(models, app.prices, app.clock.now());
   const plan: Plan = { items: 0, refused: [], ignored: {}, models, unpriced, calls: { least: 0, most: 0 } };
-  for (const input of request.inputs) {
-    const root = await resolveInput(app, input);
-    const limit = app.limits.pageSize;
-    let after: string | undefined;
-    while (true) {
-      const recursive = listsRecursively(root, request.selection.recursive);
-      const entries = await app.files.list(root.root, { recursive, limit, ...(after !== undefined && { after }) });
-      for (const considered of await considerEntries(app, batch, root, entries)) {
-        if (considered.kind === 'ignored') plan.ignored[considered.reason] = (plan.ignored[considered.reason] ?? 0) + 1;
-        else await countItem(app, request, recipe.intake, considered.item, plan);
-      }
-      after = entries.at(-1)?.uri;
-      if (entries.length < limit) break;
+  for (const input of inputs) await resolveInput(app, input);
+  let cursor = FIRST_INPUT;
+  for (let page = await inputPage(app, batch, cursor); page !== undefined; page = await inputPage(app, batch, cursor)) {
+    for (const considered of page.considered) {
+      if (considered.kind === 'item') await countItem(app, request, recipe.intake, considered.item, plan);
     }
+    cursor = page.next;
   }
+  plan.ignored = cursor.ignored ?? {};
   const { least, most } = recipe.callsPerItem(settings);
   plan.calls = { least: plan.items * least, most: plan.items * most };
   return plan;

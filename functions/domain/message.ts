@@ -1,22 +1,20 @@
 import { z } from 'zod';
 
+/**
+ * The last input and name done. `ignored` counts, by reason, the files left aside up to there: in the message, because a page
+ * that is listed twice must not be counted twice.
+ */
+const inputCursorSchema = z.object({
+  input: z.number().int().nonnegative(),
+  after: z.string(),
+  ignored: z.record(z.string(), z.number()).optional(),
+});
+export type InputCursor = z.infer<typeof inputCursorSchema>;
+
 /** Messages carry ids only; everything else is in the store. */
 export const messageSchema = z.discriminatedUnion('kind', [
-  /**
-   * List the inputs from `cursor` (the last input and name done) on and add them as items. `ignored` counts, by reason, the
-   * files left aside up to there: in the message, because a page that is listed twice must not be counted twice.
-   */
-  z.object({
-    kind: z.literal('expand'),
-    batchId: z.string(),
-    cursor: z
-      .object({
-        input: z.number().int().nonnegative(),
-        after: z.string(),
-        ignored: z.record(z.string(), z.number()).optional(),
-      })
-      .optional(),
-  }),
+  /** List the inputs from `cursor` on and add them as items. */
+  z.object({ kind: z.literal('expand'), batchId: z.string(), cursor: inputCursorSchema.optional() }),
   /** Work one item off. */
   z.object({ kind: z.literal('process'), batchId: z.string(), itemId: z.string() }),
   /** Render the report, if all items are settled. */
