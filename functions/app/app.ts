@@ -24,7 +24,7 @@ export interface Limits {
   leaseMarginMs: number;
   /** A pass starts no further call after this and goes on in another message. */
   passMs: number;
-  /** Claims without a recorded step in between; one more is `attempts_exhausted`. No call is paid in such a claim. */
+  /** Claims without a recorded step in between; one more is `attempts_exhausted`. */
   maxClaims: number;
   /** Age since the first claim at which an unfinished item is given up. */
   itemAgeMs: number;

@@ -39,17 +39,19 @@ export async function processItem(app: App, message: Message & { kind: 'process'
 /** What failed outside the recipe. The lease always ends, so that nobody waits for it. */
 async function giveUp(app: App, batch: Batch, claim: Claim, error: ProofsheetError): Promise<Disposal> {
   if (error.disposition === 'conflict') return { kind: 'retry' };
-  if (stopsBatch(error)) return await pauseBatch(app, batch, claim, error);
-  if (error.disposition === 'permanent') {
-    const steps = await app.journal.steps(claim.item);
-    try {
-      return await end(app, batch, claim, { state: 'error', error }, steps, undefined);
-    } catch (thrown) {
-      const obstacle = asProofsheetError(thrown);
-      if (stopsBatch(obstacle)) return await pauseBatch(app, batch, claim, obstacle);
-    }
+  if (error.scope === 'batch' || error.disposition === 'transient') return await giveBack(app, batch, claim, error);
+  const steps = await app.journal.steps(claim.item);
+  try {
+    return await end(app, batch, claim, { state: 'error', error }, steps, undefined);
+  } catch (thrown) {
+    return await giveBack(app, batch, claim, asProofsheetError(thrown));
   }
-  await app.journal.release(claim, { state: 'queued', countsAsClaim: true });
+}
+
+/** An item whose end cannot be recorded now. All that was paid is recorded, so an outage may last for any number of claims. */
+async function giveBack(app: App, batch: Batch, claim: Claim, error: ProofsheetError): Promise<Disposal> {
+  if (error.scope === 'batch') return await pauseBatch(app, batch, claim, error);
+  await app.journal.release(claim, { state: 'queued', countsAsClaim: error.disposition === 'permanent' });
   throw error;
 }
 
@@ -193,13 +195,17 @@ async function fail(
 ): Promise<Disposal> {
   const { error, steps } = result;
   if (error.disposition === 'conflict') throw error;
-  if (stopsBatch(error)) return await pauseBatch(app, batch, claim, error);
+  if (error.scope === 'batch') return await pauseBatch(app, batch, claim, error);
+  if (error.code === 'storage_unavailable') return await giveBackUnrecorded(app, claim, error);
   return await end(app, batch, claim, { state: 'error', error }, steps, prepared);
 }
 
-/** A full disk is no item's fault, and none could record its end. */
-function stopsBatch(error: ProofsheetError): boolean {
-  return error.scope === 'batch' || error.code === 'storage';
+/** The store failed in the middle of a pass, perhaps over a paid answer: such passes are counted, so that they come to an end. */
+async function giveBackUnrecorded(app: App, claim: Claim, error: ProofsheetError): Promise<Disposal> {
+  const { batchId, id: itemId } = claim.item;
+  app.log.warn({ batchId, itemId, code: error.code, error: error.message }, 'the item is given back');
+  await app.journal.release(claim, { state: 'queued', countsAsClaim: true });
+  return { kind: 'retry' };
 }
 
 /** Every item would fail in the same way: the batch waits for a person (or for the quota), its items stay as they are. */

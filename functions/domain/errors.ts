@@ -67,6 +67,7 @@ const CODES = {
   not_found: 'Check the id with `proofsheet list`.',
   wrong_state: 'See `proofsheet show` for the state.',
   storage: 'Check the disk and the permissions of the state folder.',
+  storage_unavailable: 'The store cannot be reached for now; the work goes on by itself.',
 } as const;
 
 export type ErrorCode = keyof typeof CODES;
@@ -87,7 +88,7 @@ export type Disposition = 'permanent' | 'transient' | 'conflict';
 
 export interface ErrorDetails {
   disposition?: Disposition;
-  /** `batch`: every item would fail in the same way, so the batch stops instead. */
+  /** `batch`: every item would fail in the same way until a person or a quota's reset changes something, so the batch stops instead. */
   scope?: 'item' | 'batch';
   /** How long the service asks to wait, in milliseconds. */
   retryAfterMs?: number;

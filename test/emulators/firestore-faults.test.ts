@@ -73,8 +73,9 @@ describeEmulated('Firestore behind a broken connection', () => {
   it('reports a database that cannot be reached as a passing trouble of the storage', async () => {
     const { platform, close } = subject(() => Promise.reject(unavailable()));
     await expect(platform.batches.create(sampleBatch())).rejects.toMatchObject({
-      code: 'storage',
+      code: 'storage_unavailable',
       disposition: 'transient',
+      scope: 'item',
     });
     await close();
   });

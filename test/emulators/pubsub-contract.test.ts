@@ -186,7 +186,7 @@ describeEmulated('Pub/Sub', () => {
     });
     onTestFinished(() => unreachable.close());
     const late = unreachable.publish(itemMessages(1));
-    await expect(late).rejects.toMatchObject({ code: 'storage', disposition: 'transient', scope: 'batch' });
+    await expect(late).rejects.toMatchObject({ code: 'storage_unavailable', disposition: 'transient', scope: 'item' });
   });
 });
 

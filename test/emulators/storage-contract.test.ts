@@ -231,7 +231,7 @@ describe('files in Cloud Storage', () => {
   it('calls overload, silence and a missing server transient', async () => {
     const retryOptions = { retryDelayMultiplier: 1, maxRetries: 1 };
     const busy = await setUp({ client: { retryOptions } }, { faults: () => 503 });
-    const transient = { code: 'storage', disposition: 'transient' };
+    const transient = { code: 'storage_unavailable', disposition: 'transient' };
     await expect(busy.files.read('gs://results/o', LIMIT)).rejects.toMatchObject(transient);
     await expect(busy.files.write('gs://results/o', 'x', 'text/plain')).rejects.toMatchObject(transient);
     const silent = await setUp({ timeoutMs: 50 }, { faults: () => 'silent' });

@@ -7,26 +7,27 @@ const answered = (code: number, message = 'said the server') =>
 
 describe('failures of Firestore', () => {
   it.each([
-    ['CANCELLED', 1, 'transient', 'batch', 'unclear'],
-    ['UNKNOWN', 2, 'transient', 'batch', 'unclear'],
+    ['CANCELLED', 1, 'transient', 'item', 'unclear'],
+    ['UNKNOWN', 2, 'transient', 'item', 'unclear'],
     ['INVALID_ARGUMENT', 3, 'permanent', 'item', undefined],
-    ['DEADLINE_EXCEEDED', 4, 'transient', 'batch', 'unclear'],
+    ['DEADLINE_EXCEEDED', 4, 'transient', 'item', 'unclear'],
     ['NOT_FOUND', 5, 'permanent', 'batch', 'refused'],
     ['ALREADY_EXISTS', 6, 'transient', 'item', 'refused'],
     ['PERMISSION_DENIED', 7, 'permanent', 'batch', undefined],
-    ['RESOURCE_EXHAUSTED', 8, 'transient', 'batch', undefined],
+    ['RESOURCE_EXHAUSTED', 8, 'transient', 'item', undefined],
     ['FAILED_PRECONDITION', 9, 'permanent', 'batch', 'refused'],
     ['ABORTED', 10, 'transient', 'item', 'refused'],
     ['OUT_OF_RANGE', 11, 'permanent', 'item', undefined],
     ['UNIMPLEMENTED', 12, 'permanent', 'batch', undefined],
-    ['INTERNAL', 13, 'transient', 'batch', 'unclear'],
-    ['UNAVAILABLE', 14, 'transient', 'batch', 'unclear'],
+    ['INTERNAL', 13, 'transient', 'item', 'unclear'],
+    ['UNAVAILABLE', 14, 'transient', 'item', 'unclear'],
     ['DATA_LOSS', 15, 'permanent', 'batch', undefined],
     ['UNAUTHENTICATED', 16, 'permanent', 'batch', undefined],
   ])('takes %s for what it is', (name, code, disposition, scope, failure) => {
     const error = answered(code, name);
     const translated = firestoreError(error);
-    expect(translated).toMatchObject({ code: 'storage', disposition, scope, cause: error });
+    const ours = disposition === 'transient' ? 'storage_unavailable' : 'storage';
+    expect(translated).toMatchObject({ code: ours, disposition, scope, cause: error });
     expect(translated).toMatchObject({ message: expect.stringMatching(new RegExp(`^Firestore .*${name}\\)\\.$`)) });
     expect(commitFailure(error)).toBe(failure);
   });

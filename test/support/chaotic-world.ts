@@ -91,9 +91,10 @@ export function chaoticWorld(of: {
       const stumbles = member !== 'steps' && chance(0.02);
       if (stumbles) risk();
       const late = chance(0.5);
-      if (stumbles && !late) throw new ProofsheetError('storage', `No ${member}.`);
+      const passes = chance(0.5);
+      if (stumbles && !late) throw stumble(passes, `No ${member}.`);
       const result = await proceed();
-      if (stumbles) throw new ProofsheetError('storage', `${member} is done, but nobody knows.`);
+      if (stumbles) throw stumble(passes, `${member} is done, but nobody knows.`);
       return result;
     });
     return { ...on, journal };
@@ -192,6 +193,13 @@ function watched(platform: Platform, happened: Happened): Platform {
       },
     },
   };
+}
+
+/** An outage that passes, or a disk that somebody has to make room on. */
+function stumble(passes: boolean, message: string): ProofsheetError {
+  return passes
+    ? new ProofsheetError('storage_unavailable', message, { disposition: 'transient' })
+    : new ProofsheetError('storage', message, { scope: 'batch' });
 }
 
 function refused(thrown: unknown, happened: Happened): never {

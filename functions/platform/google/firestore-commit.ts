@@ -45,7 +45,7 @@ export async function inRounds<T>(round: () => Promise<{ kind: 'done'; result: T
   }
   if (failure?.kind === 'unclear') throw failure.error;
   throw new ProofsheetError(
-    'storage',
+    'storage_unavailable',
     `Firestore met other writers of the same document ${MAX_ROUNDS} times in a row; the work goes on by itself.`,
     { disposition: 'transient', cause: failure?.error },
   );

@@ -30,13 +30,13 @@ const ROWS: readonly Row[] = [
   {
     codes: [UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED],
     disposition: 'transient',
-    scope: 'batch',
+    scope: 'item',
     sentence: 'did not answer; the work goes on when it does',
   },
   {
     codes: [RESOURCE_EXHAUSTED],
     disposition: 'transient',
-    scope: 'batch',
+    scope: 'item',
     sentence: 'takes no more requests for now; check the quota of the project if it lasts',
   },
   {
@@ -48,7 +48,7 @@ const ROWS: readonly Row[] = [
   {
     codes: [INTERNAL, UNKNOWN],
     disposition: 'transient',
-    scope: 'batch',
+    scope: 'item',
     sentence: 'failed; the work goes on when it recovers',
   },
   {
@@ -97,7 +97,7 @@ export function commitFailure(error: unknown): 'refused' | 'unclear' | undefined
   return UNCLEAR.includes(code) ? 'unclear' : undefined;
 }
 
-/** What Firestore or its client reports, as `storage`; anything else unchanged. */
+/** What Firestore or its client reports, as `storage`, or as `storage_unavailable` where it passes; anything else unchanged. */
 export function firestoreError(error: unknown): unknown {
   if (error instanceof ProofsheetError || !(error instanceof Error)) return error;
   const code = statusOf(error);
@@ -109,7 +109,7 @@ export function firestoreError(error: unknown): unknown {
   return storageError({ disposition: 'permanent', scope: 'batch', sentence }, error);
 }
 
-/** The same methods, with failures of Firestore as `storage`. */
+/** The same methods, with failures of Firestore translated. */
 export function translating<T extends Record<keyof T, (...values: never[]) => Promise<unknown>>>(methods: T): T {
   const wrapped = Object.entries<(...values: never[]) => Promise<unknown>>(methods).map(([name, method]) => {
     const translated = async (...values: never[]) => {
@@ -128,7 +128,8 @@ function storageError({ disposition, scope, sentence }: Omit<Row, 'codes'>, caus
   const details: ErrorDetails = { disposition, scope, cause };
   // The client repeats its own call's place in the following lines.
   const said = cause.message.split('\n')[0]?.slice(0, 200);
-  return new ProofsheetError('storage', `Firestore ${sentence} (${said}).`, details);
+  const code = disposition === 'transient' ? 'storage_unavailable' : 'storage';
+  return new ProofsheetError(code, `Firestore ${sentence} (${said}).`, details);
 }
 
 function statusOf(error: unknown): number | undefined {

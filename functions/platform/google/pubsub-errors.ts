@@ -3,8 +3,9 @@ import { type ErrorDetails, ProofsheetError } from '../../domain/errors.ts';
 interface Row {
   /** Status codes of gRPC (https://grpc.io/docs/guides/status-codes/). */
   statuses: readonly number[];
-  code: 'storage' | 'auth_failed' | 'internal';
+  code: 'storage' | 'storage_unavailable' | 'auth_failed' | 'internal';
   disposition: 'transient' | 'permanent';
+  scope: 'item' | 'batch';
   remedy: string;
 }
 
@@ -14,6 +15,7 @@ const ROWS: readonly Row[] = [
     statuses: [3, 11, 12],
     code: 'internal',
     disposition: 'permanent',
+    scope: 'batch',
     remedy: 'report this as a bug',
   },
   {
@@ -21,6 +23,7 @@ const ROWS: readonly Row[] = [
     statuses: [5],
     code: 'storage',
     disposition: 'permanent',
+    scope: 'batch',
     remedy: 'there is no such topic; apply infra/, then resume',
   },
   {
@@ -28,17 +31,24 @@ const ROWS: readonly Row[] = [
     statuses: [7, 16],
     code: 'auth_failed',
     disposition: 'permanent',
+    scope: 'batch',
     remedy: 'give the service account roles/pubsub.publisher on the topic, then resume',
   },
 ];
 
-const PASSING: Omit<Row, 'statuses'> = { code: 'storage', disposition: 'transient', remedy: 'try again later' };
+const PASSING: Omit<Row, 'statuses'> = {
+  code: 'storage_unavailable',
+  disposition: 'transient',
+  scope: 'item',
+  remedy: 'the work goes on by itself',
+};
 
 /** What Pub/Sub says when it did not take messages, after the client library's own repeats. No item is at fault. */
 export function publishError(error: unknown, topic: string): ProofsheetError {
-  const { code, disposition, remedy } = ROWS.find(({ statuses }) => statuses.includes(statusOf(error))) ?? PASSING;
+  const { code, disposition, scope, remedy } =
+    ROWS.find(({ statuses }) => statuses.includes(statusOf(error))) ?? PASSING;
   const reason = (error instanceof Error ? error.message : String(error)).trim().slice(0, 200);
-  const details: ErrorDetails = { cause: error, disposition, scope: 'batch' };
+  const details: ErrorDetails = { cause: error, disposition, scope };
   return new ProofsheetError(code, `Pub/Sub took no messages for ${topic} (${reason}); ${remedy}.`, details);
 }
 

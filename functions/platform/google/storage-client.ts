@@ -35,12 +35,12 @@ export function objectAt(storage: Storage, { bucket, name, generation }: ObjectP
   return storage.bucket(bucket).file(name, generation === undefined ? {} : { generation });
 }
 
-/** Fails with `storage` when the work takes too long: the client library's own time limit has no effect on Node. */
+/** Fails with `storage_unavailable` when the work takes too long: the client library's own time limit has no effect on Node. */
 export async function withDeadline<T>(uri: string, ms: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    const message = `Cloud Storage did not answer within ${ms / 1000} s about ${uri}; try again later.`;
-    late.reject(new ProofsheetError('storage', message, { disposition: 'transient' }));
+    const message = `Cloud Storage did not answer within ${ms / 1000} s about ${uri}; the work goes on by itself.`;
+    late.reject(new ProofsheetError('storage_unavailable', message, { disposition: 'transient' }));
   }, ms);
   try {
     return await Promise.race([work, late.promise]);

@@ -64,5 +64,8 @@ function storageError(error: unknown, what: string): ProofsheetError {
     return new ProofsheetError('auth_failed', message('check the credentials of this process'), details);
   }
   if (!isPassing(error)) return new ProofsheetError('storage', message('check the name'), { cause: error });
-  return new ProofsheetError('storage', message('try again later'), { cause: error, disposition: 'transient' });
+  return new ProofsheetError('storage_unavailable', message('the work goes on by itself'), {
+    cause: error,
+    disposition: 'transient',
+  });
 }

@@ -1,9 +1,10 @@
 import { ProofsheetError } from '../../domain/errors.ts';
 
-/** What the file system says about a file that was to be read: file_missing, unreadable_file, or storage for the machine's limits. */
+/** What the file system says about a file that was to be read: file_missing, unreadable_file, or storage_unavailable for the machine's limits. */
 export function readError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;
+  if (isPassing(error)) return tooManyFiles(path, error);
   const details = { cause: error };
   switch (code) {
     case 'ENOENT':
@@ -12,18 +13,16 @@ export function readError(error: unknown, path: string): unknown {
     case 'EACCES':
     case 'EPERM':
       return new ProofsheetError('unreadable_file', `No permission to read ${path}; change its permissions.`, details);
-    case 'EMFILE':
-    case 'ENFILE':
-      return tooManyFiles(path, error);
     default:
       return new ProofsheetError('unreadable_file', `${path} could not be read (${code}); check the disk.`, details);
   }
 }
 
-/** What the file system says about a file that was to be written, as `storage`. */
+/** What the file system says about a file that was to be written, as `storage`, or as `storage_unavailable` where it passes. */
 export function writeError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;
+  if (isPassing(error)) return tooManyFiles(path, error);
   const details = { cause: error, scope: 'batch' as const };
   switch (code) {
     case 'ENOSPC':
@@ -37,9 +36,6 @@ export function writeError(error: unknown, path: string): unknown {
         `No permission to write ${path}; change the permissions of its folder.`,
         details,
       );
-    case 'EMFILE':
-    case 'ENFILE':
-      return tooManyFiles(path, error);
     default:
       return new ProofsheetError('storage', `${path} could not be written (${code}); check the disk.`, details);
   }
@@ -51,9 +47,15 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** True for limits of this machine that pass when other files are closed. */
+export function isPassing(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === 'EMFILE' || code === 'ENFILE';
+}
+
 function tooManyFiles(path: string, cause: unknown): ProofsheetError {
   return new ProofsheetError(
-    'storage',
+    'storage_unavailable',
     `Too many files are open to get at ${path}; raise the limit with \`ulimit -n\` or lower --max-concurrent.`,
     { cause, disposition: 'transient' },
   );

@@ -7,7 +7,7 @@ import type { FileRef } from '../../domain/model-call.ts';
 import { sha256 } from '../../lib/hash.ts';
 import type { Files } from '../ports.ts';
 import { atomicFiles, syncFolder, writeNew } from './atomic-file.ts';
-import { readError, systemCode, writeError } from './disk-errors.ts';
+import { isPassing, readError, systemCode, writeError } from './disk-errors.ts';
 import { diskListing } from './disk-listing.ts';
 
 // Numbers instead of FileHandles, so that looking at an open file and closing it need no turn through the thread pool.
@@ -170,7 +170,7 @@ function tooLarge(path: string, bytes: number, maxBytes: number): ProofsheetErro
 async function readObject(objects: string, file: FileRef): Promise<Uint8Array> {
   const path = objectPath(objects, file);
   const bytes = await readBounded(path, file.bytes).catch((error: unknown) => {
-    throw missingObject(path, error);
+    throw isPassing(error) ? readError(error, path) : missingObject(path, error);
   });
   if (bytes.byteLength !== file.bytes) throw missingObject(path, undefined);
   return bytes;

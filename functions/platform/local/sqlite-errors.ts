@@ -20,16 +20,15 @@ export function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED;
 }
 
-/** What SQLite or the file system reports about the database file, as `storage`; anything else unchanged. */
+/** What SQLite or the file system reports about the database file, as `storage`, or as `storage_unavailable` where it passes; anything else unchanged. */
 export function storageError(error: unknown, path: string): unknown {
   const code = resultCode(error);
   const sentence = code === undefined ? fileSystemSentence(error) : SENTENCES[code];
   if (sentence === undefined) return error;
-  return new ProofsheetError('storage', `The database ${path} ${sentence}`, {
-    cause: error,
-    disposition: isBusy(error) ? 'transient' : 'permanent',
-    scope: 'batch',
-  });
+  const message = `The database ${path} ${sentence}`;
+  return isBusy(error)
+    ? new ProofsheetError('storage_unavailable', message, { cause: error, disposition: 'transient' })
+    : new ProofsheetError('storage', message, { cause: error, scope: 'batch' });
 }
 
 function resultCode(error: unknown): number | undefined {
