@@ -2,6 +2,7 @@ import type { Batch, TerminalState } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { App } from './app.ts';
 import { announceIfComplete } from './completion.ts';
+import { vacated } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
 
 /** Asks a batch to end: calls under way finish and are recorded, everything else becomes `cancelled`. */
@@ -40,18 +41,26 @@ export async function resumeBatch(
   const again: TerminalState[] = ['cancelled'];
   if (options.failed) again.push('failed');
   if (options.errors) again.push('error');
-  // Open before the items change, so that no finaliser of the earlier revision can close over them.
-  await app.batches.change(before.id, (current) => ({
-    state: 'running',
+  const resumedAt = app.clock.now();
+  let isListed = false;
+  await app.batches.change(before.id, (current) => {
     // A cancel may have come before every input was listed.
-    sealed: current.sealed && !current.cancelRequested && options.relist !== true,
-    resumedAt: app.clock.now(),
-    cancelRequested: false,
-    pause: undefined,
-    finalizer: undefined,
-    revision: isEnded(current) ? current.revision + 1 : current.revision,
-  }));
+    isListed = current.sealed && !current.cancelRequested && options.relist !== true;
+    return {
+      state: 'running',
+      // No finaliser closes over the items before they are open again; after a crash in between the inputs are listed once more.
+      sealed: false,
+      resumedAt,
+      cancelRequested: false,
+      pause: undefined,
+      finalizer: vacated(current.finalizer),
+      revision: isEnded(current) ? current.revision + 1 : current.revision,
+    };
+  });
   const reopened = await app.batches.reopen(before.id, again);
+  if (isListed) {
+    await app.batches.change(before.id, (current) => (current.resumedAt === resumedAt ? { sealed: true } : undefined));
+  }
   const batch = await batchNamed(app, before.id);
   if (!batch.sealed) await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
   await announceOpenItems(app, batch.id);

@@ -172,8 +172,14 @@ export const batchSchema = z.object({
   revision: z.number().int().nonnegative(),
   /** When it was last gone on with; what failed under an earlier run must not stop this one. */
   resumedAt: z.number().optional(),
-  /** Lease of the finaliser. */
-  finalizer: z.object({ fence: z.number().int(), owner: z.string(), leaseUntil: z.number() }).optional(),
+  /** Lease of the finaliser; its fence only grows. `end` is what it closes the batch with, the same for all who take over. */
+  finalizer: z
+    .object({
+      fence: z.number().int(),
+      leaseUntil: z.number(),
+      end: z.object({ state: z.enum(['finished', 'cancelled']), at: z.number() }).optional(),
+    })
+    .optional(),
   finishedAt: z.number().optional(),
   report: z.string().optional(),
 });
