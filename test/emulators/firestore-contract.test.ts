@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { batchesContract } from '../contract/batches.ts';
 import { journalContract } from '../contract/journal.ts';
+import { pausesContract } from '../contract/pauses.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
 import { type Emulator, startFirestoreEmulator } from '../support/emulators.ts';
 import { firestoreOn, firestoreSubject } from '../support/firestore-subject.ts';
@@ -14,4 +15,5 @@ describeEmulated('Firestore', () => {
 
   batchesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
   journalContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
+  pausesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
 });

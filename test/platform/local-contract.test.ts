@@ -1,10 +1,12 @@
 import { batchesContract } from '../contract/batches.ts';
 import { filesContract } from '../contract/files.ts';
 import { journalContract } from '../contract/journal.ts';
+import { pausesContract } from '../contract/pauses.ts';
 import { queueContract } from '../contract/queue.ts';
 import { localSubject } from './local-platform.ts';
 
 batchesContract('local', localSubject);
 journalContract('local', localSubject);
+pausesContract('local', localSubject);
 queueContract('local', localSubject);
 filesContract('local', localSubject);

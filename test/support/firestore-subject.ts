@@ -1,6 +1,7 @@
 import { Firestore } from '@google-cloud/firestore';
 import { firestoreBatches } from '../../functions/platform/google/firestore-batches.ts';
 import { firestoreJournal } from '../../functions/platform/google/firestore-journal.ts';
+import { firestorePauses } from '../../functions/platform/google/firestore-pauses.ts';
 import { systemClock } from '../../functions/platform/local/system-clock.ts';
 import type { StoreSubject } from '../contract/samples.ts';
 
@@ -18,7 +19,12 @@ export function firestoreOn(host: string, projectId = `demo-${process.pid}-${pro
 /** The state in Firestore as the subject of a contract suite. */
 export function firestoreSubject(db: Firestore): StoreSubject {
   return {
-    platform: { batches: firestoreBatches(db), journal: firestoreJournal(db, 'test'), clock: systemClock() },
+    platform: {
+      batches: firestoreBatches(db),
+      journal: firestoreJournal(db, 'test'),
+      pauses: firestorePauses(db),
+      clock: systemClock(),
+    },
     close: () => db.terminate(),
   };
 }

@@ -7,7 +7,7 @@ import { sha256 } from '../../lib/hash.ts';
  *     batches/{batch}                        commands/{command key}: guards against two unfinished batches
  *     batches/{batch}/shards/{n}             works/{work key}: the items that took this work, one of each batch
  *     batches/{batch}/names/{hash}           a name that is taken
- *     batches/{batch}/items/{item}
+ *     batches/{batch}/items/{item}           modelPauses/{model}: until when a model is left alone
  *     …/items/{item}/steps/{epoch}-{key}     …/items/{item}/detail/outcome
  */
 export function batchesOf(db: Firestore): CollectionReference {
@@ -24,6 +24,10 @@ export function commandRef(db: Firestore, commandKey: string): DocumentReference
 
 export function workRef(db: Firestore, workKey: string): DocumentReference {
   return db.collection('works').doc(documentId(workKey));
+}
+
+export function modelPauseRef(db: Firestore, model: string): DocumentReference {
+  return db.collection('modelPauses').doc(documentId(model));
 }
 
 export function shardsOf(db: Firestore, batchId: string): CollectionReference {

@@ -6,6 +6,7 @@ import { type ProcessQueueOptions, processQueue } from './process-queue.ts';
 import { openDatabase } from './sqlite.ts';
 import { sqliteBatches } from './sqlite-batches.ts';
 import { sqliteJournal } from './sqlite-journal.ts';
+import { sqlitePauses } from './sqlite-pauses.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface LocalPlatformOptions {
@@ -35,6 +36,7 @@ export function localPlatform(options: LocalPlatformOptions): {
       queue: messages,
       files: diskFiles({ home }),
       models,
+      pauses: sqlitePauses(db),
       clock,
       log,
     },

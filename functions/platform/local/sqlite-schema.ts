@@ -56,6 +56,7 @@ const MIGRATIONS: readonly string[] = [
     at INTEGER NOT NULL
   ) STRICT;
   `,
+  'CREATE TABLE model_pauses (model TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;',
 ];
 
 /** Brings the schema up to date, or refuses a database of a newer proofsheet with `storage`. */
