@@ -8,7 +8,7 @@ import { type Considered, considerEntry } from './consider-entry.ts';
 import { resolveInput } from './resolve-input.ts';
 
 /** What of a batch decides which inputs become items. */
-export type PlannedBatch = Pick<Batch, 'inputs' | 'recipe' | 'selection' | 'recipeFingerprint'>;
+export type PlannedBatch = Pick<Batch, 'inputs' | 'recipe' | 'recipeSettings' | 'selection' | 'recipeFingerprint'>;
 
 /** Whole files in memory at a time while planning. */
 const READS_AT_ONCE = 8;

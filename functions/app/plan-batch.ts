@@ -1,10 +1,11 @@
 import { unpricedModels } from '../domain/cost.ts';
 import { asProofsheetError, type ErrorCode } from '../domain/errors.ts';
 import { hashOf } from '../lib/hash.ts';
+import type { NewItem } from '../platform/ports.ts';
 import type { App } from './app.ts';
-import { FIRST_INPUT, inputPage } from './input-pages.ts';
+import { FIRST_INPUT, inputPage, type PlannedBatch } from './input-pages.ts';
 import { prepareInput } from './prepare-input.ts';
-import { parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import { checkColumns, parseRecipeSettings, recipeNamed, requireColumns } from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
 import type { StartRequest } from './start-batch.ts';
 
@@ -25,7 +26,9 @@ export async function planBatch(app: App, request: StartRequest): Promise<Plan> 
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
   const { inputs, selection } = request;
-  const batch = { inputs, selection, recipe: recipe.name, recipeFingerprint: hashOf(settings) };
+  checkColumns(recipe, settings, inputs);
+  const recipeFingerprint = hashOf(settings);
+  const batch = { inputs, selection, recipe: recipe.name, recipeSettings: settings, recipeFingerprint };
   const models = [...new Set(recipe.models(settings))];
   const unpriced = unpricedModels(models, app.prices, app.clock.now());
   const plan: Plan = { items: 0, refused: [], ignored: {}, models, unpriced, calls: { least: 0, most: 0 } };
@@ -33,7 +36,7 @@ export async function planBatch(app: App, request: StartRequest): Promise<Plan> 
   let cursor = FIRST_INPUT;
   for (let page = await inputPage(app, batch, cursor); page !== undefined; page = await inputPage(app, batch, cursor)) {
     for (const considered of page.considered) {
-      if (considered.kind === 'item') await countItem(app, request, recipe.intake, considered.item, plan);
+      if (considered.kind === 'item') await countItem(app, batch, considered.item, plan);
     }
     cursor = page.next;
   }
@@ -43,26 +46,21 @@ export async function planBatch(app: App, request: StartRequest): Promise<Plan> 
   return plan;
 }
 
-async function countItem(
-  app: App,
-  request: StartRequest,
-  intake: 'image' | 'bytes',
-  item: { source: string; contentHash: string; refusal?: { code: ErrorCode; message: string } },
-  plan: Plan,
-): Promise<void> {
-  const refusal = item.refusal ?? (await gateRefusal(app, request, intake, item));
+async function countItem(app: App, batch: PlannedBatch, item: NewItem, plan: Plan): Promise<void> {
+  const refusal = item.refusal ?? (await refusalOf(app, batch, item));
   if (refusal === undefined) plan.items += 1;
   else plan.refused.push({ source: item.source, code: refusal.code, message: refusal.message });
 }
 
-async function gateRefusal(
+async function refusalOf(
   app: App,
-  request: StartRequest,
-  intake: 'image' | 'bytes',
-  item: { source: string; contentHash: string },
+  batch: PlannedBatch,
+  item: NewItem,
 ): Promise<{ code: ErrorCode; message: string } | undefined> {
+  const recipe = recipeNamed(app, batch.recipe);
   try {
-    await prepareInput(app, request, item, intake);
+    requireColumns(recipe, batch.recipeSettings, item.metadata);
+    await prepareInput(app, batch, item, recipe.intake(batch.recipeSettings));
     return undefined;
   } catch (thrown) {
     return asProofsheetError(thrown);

@@ -1,7 +1,9 @@
 import type { Batch, Item } from '../domain/batch.ts';
 import { type ErrorCode, ProofsheetError } from '../domain/errors.ts';
 import type { FileRef } from '../domain/model-call.ts';
+import type { Intake } from '../domain/selection.ts';
 import { sha256 } from '../lib/hash.ts';
+import { checkPdf, normalizeText } from '../media/document.ts';
 import { sniff } from '../media/inspect.ts';
 import { normalizeImage } from '../media/normalize.ts';
 import { thumbnail } from '../media/thumbnail.ts';
@@ -20,7 +22,7 @@ export async function prepareInput(
   app: Pick<App, 'files'>,
   batch: Pick<Batch, 'selection'>,
   item: Pick<Item, 'source' | 'contentHash'>,
-  intake: 'image' | 'bytes',
+  intake: Intake,
 ): Promise<PreparedInput> {
   const bytes = await app.files.read(item.source, { maxBytes: batch.selection.maxFileBytes });
   if (sha256(bytes) !== item.contentHash) {
@@ -29,9 +31,12 @@ export async function prepareInput(
       `${item.source} changed after the batch was planned; run again to take the new version.`,
     );
   }
-  if (intake === 'bytes') {
-    const kind = await sniff(bytes);
-    return { input: inPlace(item, bytes, kind.mimeType ?? 'text/plain') };
+  const { kind, mimeType } = await sniff(bytes);
+  if (intake === 'bytes') return { input: inPlace(item, bytes, mimeType ?? 'text/plain') };
+  if (intake === 'document' && kind === 'text') return { input: await prepareText(app, item, bytes) };
+  if (intake === 'document' && kind === 'pdf') {
+    checkPdf(bytes);
+    return { input: inPlace(item, bytes, mimeType) };
   }
   const image = await normalizeImage(bytes);
   const size = { width: image.width, height: image.height };
@@ -40,6 +45,15 @@ export async function prepareInput(
     ? { ...inPlace(item, bytes, image.mimeType), ...size }
     : await app.files.put(image.bytes, image.mimeType, size);
   return { input, thumbnail: await storeThumbnail(app, image.bytes) };
+}
+
+async function prepareText(
+  app: Pick<App, 'files'>,
+  item: Pick<Item, 'source' | 'contentHash'>,
+  bytes: Uint8Array,
+): Promise<FileRef> {
+  const text = normalizeText(bytes);
+  return text === bytes ? inPlace(item, bytes, 'text/plain') : await app.files.put(text, 'text/plain');
 }
 
 /** An input that needs no change is not copied: it is read where it lies, and proved by its hash each time. */

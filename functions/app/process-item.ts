@@ -10,7 +10,7 @@ import type { Claim } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { announceIfComplete } from './completion.ts';
 import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
-import { recipeNamed } from './recipe-settings.ts';
+import { columnsRead, recipeNamed, requireColumns } from './recipe-settings.ts';
 import { type Ending, settleItem } from './settle-item.ts';
 
 /** Said outright, for an error made for each pass would cost more than its timer. */
@@ -64,9 +64,10 @@ async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
     return { kind: 'retry', afterMs: TWIN_WAIT_MS };
   }
   const recipe = recipeNamed(app, batch.recipe);
+  requireColumns(recipe, batch.recipeSettings, claim.item.metadata);
   let prepared: PreparedInput;
   try {
-    prepared = await prepareInput(app, batch, claim.item, recipe.intake);
+    prepared = await prepareInput(app, batch, claim.item, recipe.intake(batch.recipeSettings));
   } catch (thrown) {
     const error = asProofsheetError(thrown);
     if (!isRefusedAtGate(error.code)) throw error;
@@ -138,7 +139,7 @@ async function pass(
     return await runPass({
       recipe,
       settings: batch.recipeSettings,
-      metadata: claim.item.metadata,
+      metadata: columnsRead(recipe, batch.recipeSettings, claim.item.metadata),
       input: prepared.input,
       recorded,
       lane: directLane({

@@ -2,6 +2,14 @@ import { ProofsheetError } from '../domain/errors.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import type { App } from './app.ts';
 
+type Metadata = Readonly<Record<string, string>>;
+
+/** The column that every item has, manifest or not. */
+const NAME_COLUMN = 'name';
+
+/** Inputs that may bring columns along. */
+const MANIFEST_NAME = /\.(json|jsonl|csv)$/i;
+
 /** The recipe, or a sentence that lists those there are. */
 export function recipeNamed(app: Pick<App, 'recipes'>, name: string): Recipe {
   const recipe = app.recipes[name];
@@ -16,4 +24,47 @@ export function parseRecipeSettings(recipe: Recipe, given: Record<string, unknow
   if (parsed.success) return parsed.data as Record<string, unknown>;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`);
   throw new ProofsheetError('usage', `The settings do not fit the recipe ${recipe.name}: ${problems.join('; ')}.`);
+}
+
+/** Fails with `usage` for a column that no item of these inputs can have, before anything is spent. */
+export function checkColumns(recipe: Recipe, settings: unknown, inputs: readonly string[]): void {
+  const columns = recipe.columns(settings);
+  if (columns === 'all' || inputs.some((input) => MANIFEST_NAME.test(input))) return;
+  const unknown = columns.find((column) => column !== NAME_COLUMN);
+  if (unknown === undefined) return;
+  throw new ProofsheetError(
+    'usage',
+    `The prompt asks for {{${unknown}}}, but without a manifest an item has only {{${NAME_COLUMN}}}; name a manifest with that column, or change the prompt.`,
+  );
+}
+
+/** Metadata of a new item: its columns, and its file name where the recipe asks for that. */
+export function metadataFor(
+  recipe: Recipe,
+  settings: unknown,
+  of: { name: string; columns: Metadata },
+): Record<string, string> {
+  const columns = recipe.columns(settings);
+  const asksForName = columns !== 'all' && columns.includes(NAME_COLUMN);
+  return { ...(asksForName && { [NAME_COLUMN]: of.name }), ...of.columns };
+}
+
+/** The columns of an item's metadata that the recipe reads, as far as they are there. */
+export function columnsRead(recipe: Recipe, settings: unknown, metadata: Metadata): Metadata {
+  const columns = recipe.columns(settings);
+  if (columns === 'all') return metadata;
+  return Object.fromEntries(Object.entries(metadata).filter(([column]) => columns.includes(column)));
+}
+
+/** Fails with `missing_column` for an item without a column that the recipe reads. */
+export function requireColumns(recipe: Recipe, settings: unknown, metadata: Metadata): void {
+  const columns = recipe.columns(settings);
+  if (columns === 'all') return;
+  const missing = columns.find((column) => !Object.hasOwn(metadata, column));
+  if (missing === undefined) return;
+  const there = Object.keys(metadata).join(', ') || 'none';
+  throw new ProofsheetError(
+    'missing_column',
+    `The prompt asks for {{${missing}}}, which this item does not have (its columns: ${there}); add it to the manifest or change the prompt.`,
+  );
 }

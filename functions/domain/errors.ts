@@ -13,8 +13,10 @@ const CODES = {
   file_too_large: 'The file is above the size limit; raise --max-file-size or shrink it.',
   image_too_large: 'The picture has too many pixels; export it smaller.',
   not_an_image: 'The content is no picture, whatever its name says.',
-  unsupported_format: 'The picture format is not taken; export it as JPEG, PNG or WebP.',
+  unsupported_format: 'The format is not taken; export a picture as JPEG, PNG or WebP, save a text as UTF-8.',
   corrupt_image: 'The picture is damaged or cut off; export or upload it again.',
+  missing_column:
+    'The prompt asks for a column that the item does not have; add it to the manifest or change the prompt.',
   source_changed: 'The file changed after the batch was planned; run again to take the new version.',
   already_done: 'The same picture was done with the same settings before; --force does it again.',
   unfinished_elsewhere: 'The same picture is unfinished in another batch; resume or cancel that batch.',

@@ -7,6 +7,12 @@ type Ignored = { kind: 'ignore'; reason: string };
 /** Becomes an item that ends at once, with a reason the user can act on. */
 type Refused = { kind: 'refuse'; code: ErrorCode; message: string };
 
+/**
+ * What a recipe takes and how: `image` pictures, checked and normalised (orientation, colour space, size); `document` such
+ * pictures, texts (as UTF-8) and PDF; `bytes` any of these as they are.
+ */
+export type Intake = 'image' | 'document' | 'bytes';
+
 /** What a listing knows of a file: path below the listed root, with `/`. */
 export interface ListedFile {
   path: string;
@@ -27,6 +33,9 @@ const BY_PRODUCTS: readonly [RegExp, string][] = [
 /** Endings by which a user calls a file a picture. */
 const IMAGE_NAME =
   /\.(jpe?g|jpe|jfif|png|apng|webp|gif|avif|tiff?|bmp|hei[cf]|svgz?|jxl|jp2|j2k|ico|psd|dng|cr[23]|nef|arw|raf|orf|rw2)$/i;
+
+/** Endings by which a user calls a file a document that is taken. */
+const DOCUMENT_NAME = /\.(txt|text|md|markdown|csv|tsv|jsonl?|ndjson|pdf)$/i;
 
 /**
  * Decides about a listed file before it is read. A file that the user named himself (`explicit`) is never ignored: name
@@ -54,22 +63,28 @@ export function considerFile(
 }
 
 /**
- * Decides by the content, once the file is read. For pictures: content that is a picture is taken whatever its name; a file
- * that was named by the user, or is called a picture, is refused aloud; the rest of a folder is left aside.
- * For bytes: pictures, text and PDF, and whatever the user named.
+ * Decides by the content, once the file is read. What is wanted is taken whatever its name; a file that the user named
+ * himself, or that is called like one that is wanted, is refused aloud; the rest of a folder is left aside. For bytes,
+ * whatever the user named is taken.
  */
 export function considerKind(
   path: string,
   kind: 'image' | 'text' | 'pdf' | 'other',
-  wanted: 'image' | 'bytes',
+  wanted: Intake,
   explicit: boolean,
 ): Ignored | Refused | { kind: 'take' } {
   if (kind === 'image') return { kind: 'take' };
-  if (wanted === 'bytes') {
-    return explicit || kind !== 'other' ? { kind: 'take' } : { kind: 'ignore', reason: 'neither picture nor document' };
+  if (wanted === 'image') {
+    if (!explicit && !IMAGE_NAME.test(path)) return { kind: 'ignore', reason: 'not a picture' };
+    return refuse('not_an_image', `${path} is ${KIND_NAMES[kind]}, not a picture; replace it by a JPEG, PNG or WebP.`);
   }
-  if (!explicit && !IMAGE_NAME.test(path)) return { kind: 'ignore', reason: 'not a picture' };
-  return refuse('not_an_image', `${path} is ${KIND_NAMES[kind]}, not a picture; replace it by a JPEG, PNG or WebP.`);
+  if (kind !== 'other' || (wanted === 'bytes' && explicit)) return { kind: 'take' };
+  const isCalledSo = wanted === 'document' && (IMAGE_NAME.test(path) || DOCUMENT_NAME.test(path));
+  if (!explicit && !isCalledSo) return { kind: 'ignore', reason: 'neither picture nor document' };
+  return refuse(
+    'unsupported_format',
+    `${path} is no picture, no PDF document and no text in an encoding that is known; replace it, or save the text as UTF-8.`,
+  );
 }
 
 /** The folder of a batch's results (see `batchIdFor`). */

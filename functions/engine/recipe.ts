@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { FileRef, ModelRequest } from '../domain/model-call.ts';
 import type { Outcome } from '../domain/outcome.ts';
+import type { Intake } from '../domain/selection.ts';
 
 /**
  * A durable function for one item. It may only await steps of its context (also several at once with `Promise.all`) and
@@ -11,8 +12,12 @@ export interface Recipe<Settings = unknown> {
   /** Raised when the same settings would ask or judge differently: old results then count as another recipe's. */
   readonly version: number;
   readonly settings: z.ZodType<Settings>;
-  /** `image`: the input is checked and normalised (orientation, colour space, size); `bytes`: taken as it is. */
-  readonly intake: 'image' | 'bytes';
+  intake(settings: Settings): Intake;
+  /**
+   * Columns of an item's metadata that its questions depend on: only these are given to it, and only these make its work
+   * another item's. `name` is the item's file name, for recipes that ask for it by that word.
+   */
+  columns(settings: Settings): readonly string[] | 'all';
   /** Most steps that one item may record. */
   readonly stepCap: number;
   /** Models that these settings use, for prices and checks. */
@@ -26,8 +31,8 @@ export interface RecipeContext<Settings> {
   readonly settings: Settings;
   readonly input: FileRef;
   /**
-   * Title and other columns of a manifest; data, never instructions. An item's name and source are not here: what is asked must
-   * follow from content, metadata and settings alone, or equal work could not share its answers.
+   * The columns that the recipe reads; data, never instructions. An item's name is here only if it is one of them, its source
+   * never: what is asked must follow from content, these columns and settings alone, or equal work could not share its answers.
    */
   readonly metadata: Readonly<Record<string, string>>;
   /** A text answer. Fails with ProofsheetError when the model refuses or the call finally fails. */

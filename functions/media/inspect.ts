@@ -1,12 +1,15 @@
-import { isUtf8 } from 'node:buffer';
 import { fileTypeFromBuffer } from 'file-type';
 import type { Metadata } from 'sharp';
 import { ProofsheetError } from '../domain/errors.ts';
+import { decodeText, textEncodingOf } from '../lib/text-encoding.ts';
 import { looksLikeSrgb } from './colour-profile.ts';
 import { asDamage, MAX_PIXELS, readHeader } from './decoder.ts';
 
-/** What a file is by its content. `text` is valid UTF-8 without NUL. The name plays no part. */
-export type Sniffed = { kind: 'image'; mimeType: string } | { kind: 'text' | 'pdf' | 'other'; mimeType?: string };
+/** What a file is by its content. `text` is one whose encoding is known. The name plays no part. */
+export type Sniffed =
+  | { kind: 'image'; mimeType: string }
+  | { kind: 'text' | 'pdf'; mimeType: string }
+  | { kind: 'other'; mimeType?: string };
 
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif' | 'tiff';
 
@@ -56,7 +59,11 @@ const ACCEPTED: Record<string, { format: ImageFormat; loader: string; maxPixels:
 export async function sniff(bytes: Uint8Array): Promise<Sniffed> {
   if (bytes.length === 0) return { kind: 'other' };
   if (startsWith(bytes, '%PDF-')) return { kind: 'pdf', mimeType: 'application/pdf' };
-  if (isUtf8(bytes) && !bytes.includes(0)) return isSvg(bytes) ? SVG : { kind: 'text', mimeType: 'text/plain' };
+  const encoding = textEncodingOf(bytes);
+  if (encoding !== undefined) {
+    const isDrawing = isSvg(decodeText(bytes.subarray(0, SVG_HEAD_BYTES), encoding));
+    return isDrawing ? SVG : { kind: 'text', mimeType: 'text/plain' };
+  }
   // A file built to confuse the parser counts as unknown.
   const found = await fileTypeFromBuffer(bytes).catch(() => undefined);
   if (found === undefined) return { kind: 'other' };
@@ -82,6 +89,7 @@ export async function inspectImage(bytes: Uint8Array): Promise<ImageFacts> {
   return factsOf(header, accepted.format, sniffed.mimeType === 'image/apng' ? framesOfApng(bytes) : 1);
 }
 
+const SVG_HEAD_BYTES = 4096;
 const SVG: Sniffed = { kind: 'image', mimeType: 'image/svg+xml' };
 
 const KIND_NAMES = { text: 'a text', pdf: 'a PDF document', other: 'of another kind' } as const;
@@ -137,8 +145,8 @@ function framesOfApng(bytes: Uint8Array): number {
 }
 
 /** A text whose first element, after any byte order mark, prolog, comments and doctype, is `svg`. */
-function isSvg(text: Uint8Array): boolean {
-  let head = Buffer.from(text.subarray(0, 4096)).toString('utf8').trimStart();
+function isSvg(text: string): boolean {
+  let head = text.trimStart();
   while (/^<[?!]/.test(head)) {
     const end = head.startsWith('<!--') ? head.indexOf('-->') + 2 : endOfDeclaration(head);
     if (end < 2) return /<svg[\s>:]/i.test(head);

@@ -35,7 +35,8 @@ export const fidelity: Recipe<Settings> = {
   name: 'fidelity',
   version: 1,
   settings: settingsSchema,
-  intake: 'image',
+  intake: () => 'image',
+  columns: () => 'all',
   stepCap: 100,
   models(settings) {
     checkJudge(settings);

@@ -116,6 +116,14 @@ describe('considerKind', () => {
     ['prices.pdf', 'pdf', 'bytes', false, 'take'],
     ['film.mp4', 'other', 'bytes', false, 'neither picture nor document'],
     ['film.mp4', 'other', 'bytes', true, 'take'],
+    ['notes', 'text', 'document', false, 'take'],
+    ['red.jpg', 'image', 'document', false, 'take'],
+    ['prices.pdf', 'pdf', 'document', false, 'take'],
+    ['film.mp4', 'other', 'document', false, 'neither picture nor document'],
+    ['film.mp4', 'other', 'document', true, 'unsupported_format'],
+    ['notes.TXT', 'other', 'document', false, 'unsupported_format'],
+    ['red.jpg', 'other', 'document', false, 'unsupported_format'],
+    ['notes.txt', 'other', 'bytes', false, 'neither picture nor document'],
   ] as const)('%s (%s) for %s, explicit %s: %s', (path, kind, wanted, explicit, expected) => {
     const decision = considerKind(path, kind, wanted, explicit);
     const said = {
