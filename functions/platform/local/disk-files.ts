@@ -9,10 +9,13 @@ import type { Files } from '../ports.ts';
 import { atomicFiles, syncFolder, writeNew } from './atomic-file.ts';
 import { isPassing, readError, systemCode, writeError } from './disk-errors.ts';
 import { diskListing } from './disk-listing.ts';
+import { type RecentBytes, recentBytes } from './recent-bytes.ts';
 
 // Numbers instead of FileHandles, so that looking at an open file and closing it need no turn through the thread pool.
 const open = promisify(fs.open);
 const read = promisify(fs.read);
+
+const RECENT_BYTES = 16 * 1024 * 1024;
 
 /** Endings of stored objects, for people who look into the folder. */
 const ENDINGS: Readonly<Record<string, string>> = {
@@ -36,9 +39,15 @@ const ENDINGS: Readonly<Record<string, string>> = {
 export function diskFiles({ home }: { home: string }): Files {
   const files = atomicFiles();
   const objects = resolve(home, 'objects');
+  const recent = recentBytes(RECENT_BYTES);
   return {
     list: diskList(),
-    read: async (uri, { maxBytes }) => readBounded(localPath(uri), maxBytes),
+    async read(uri, { maxBytes }) {
+      const path = localPath(uri);
+      const bytes = await readBounded(path, maxBytes);
+      recent.keep(path, bytes);
+      return bytes;
+    },
     async write(uri, content) {
       await files.replace(localPath(uri), (temporary) => writeNew(temporary, content));
     },
@@ -57,13 +66,13 @@ export function diskFiles({ home }: { home: string }): Files {
       await syncFolder(dirname(path));
       return file;
     },
-    open: (file) => openFile(objects, file),
+    open: (file) => openFile(objects, recent, file),
     async copy(file, uri) {
       const to = localPath(uri);
       // Rendering the results of a large batch again must not write all its pictures again.
       if (await holds(to, file)) return;
       if (file.uri !== undefined) {
-        const bytes = await openFile(objects, file);
+        const bytes = await openFile(objects, recent, file);
         return await files.replace(to, (temporary) => writeNew(temporary, bytes));
       }
       const from = objectPath(objects, file);
@@ -99,9 +108,12 @@ function objectSize(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.size;
 }
 
-async function openFile(objects: string, file: FileRef): Promise<Uint8Array> {
+async function openFile(objects: string, recent: RecentBytes, file: FileRef): Promise<Uint8Array> {
   if (file.uri === undefined) return await readObject(objects, file);
-  const bytes = await readBounded(localPath(file.uri), file.bytes).catch((error: unknown) => {
+  const path = localPath(file.uri);
+  const known = recent.find(path, file);
+  if (known !== undefined) return known;
+  const bytes = await readBounded(path, file.bytes).catch((error: unknown) => {
     if (error instanceof ProofsheetError && error.code === 'file_too_large') throw changedSource(file.uri);
     throw error;
   });

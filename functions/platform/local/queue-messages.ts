@@ -16,18 +16,19 @@ export interface Delivery {
 export function insertMessages(sql: Sql, messages: readonly Message[], dueAt: number): void {
   for (const message of messages) {
     const body = JSON.stringify(message);
-    const waiting = sql.run(
+    const inserted = sql.run(
+      `INSERT INTO messages (batch_id, body, due_at, deliveries) SELECT ?1, ?2, ?3, 0
+       WHERE NOT EXISTS (SELECT 1 FROM messages WHERE batch_id = ?1 AND body = ?2 AND owner IS NULL)`,
+      message.batchId,
+      body,
+      dueAt,
+    );
+    if (inserted > 0) continue;
+    sql.run(
       'UPDATE messages SET due_at = min(due_at, ?) WHERE batch_id = ? AND body = ? AND owner IS NULL',
       dueAt,
       message.batchId,
       body,
-    );
-    if (waiting > 0) continue;
-    sql.run(
-      'INSERT INTO messages (batch_id, body, due_at, deliveries) VALUES (?, ?, ?, 0)',
-      message.batchId,
-      body,
-      dueAt,
     );
   }
 }

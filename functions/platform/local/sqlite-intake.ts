@@ -3,7 +3,7 @@ import { type ErrorCode, ProofsheetError } from '../../domain/errors.ts';
 import { distinctName } from '../../domain/safe-name.ts';
 import type { NewItem } from '../ports.ts';
 import type { Sql } from './sqlite.ts';
-import { addCounts, findItem, itemFrom } from './sqlite-items.ts';
+import { addCounts, findItem, type ItemRow, itemFrom } from './sqlite-items.ts';
 
 /** What becomes of an input: work, the same work as another item of the batch, or a reason to leave it aside. */
 type Reception = { kind: 'work'; twin: string | null } | { kind: 'skip'; code: ErrorCode; message: string };
@@ -16,9 +16,8 @@ export function receiveItems(sql: Sql, batch: Batch, inputs: readonly NewItem[],
   }
   const counted = new Map<number, Partial<Counts>>();
   const items = inputs.map((input) => {
-    const known = findItem(sql, batch.id, input.id);
-    if (known !== undefined) return itemFrom(known);
-    const item = insertItem(sql, batch, input, receptionOf(sql, batch, input), now);
+    const { item, isNew } = receiveItem(sql, batch, input, now);
+    if (!isNew) return item;
     const counts = counted.get(item.shard) ?? {};
     counts.total = (counts.total ?? 0) + 1;
     if (item.state === 'skipped') counts.skipped = (counts.skipped ?? 0) + 1;
@@ -27,6 +26,20 @@ export function receiveItems(sql: Sql, batch: Batch, inputs: readonly NewItem[],
   });
   for (const [shard, counts] of counted) addCounts(sql, batch.id, shard, counts);
   return items;
+}
+
+/** The wished name is made distinct by the item's id, by as much of it as it takes. */
+function receiveItem(sql: Sql, batch: Batch, input: NewItem, now: number): { item: Item; isNew: boolean } {
+  const reception = receptionOf(sql, batch, input);
+  let name = input.name;
+  for (let used = 0; ; used += 6) {
+    const item = insertItem(sql, batch, { ...input, name }, reception, now);
+    if (item !== undefined) return { item, isNew: true };
+    const known = findItem(sql, batch.id, input.id);
+    if (known !== undefined) return { item: itemFrom(known), isNew: false };
+    if (used >= input.id.length) throw new ProofsheetError('internal', `No name is free for ${input.source}.`);
+    name = distinctName(name, input.id.slice(used));
+  }
 }
 
 function receptionOf(sql: Sql, batch: Batch, input: NewItem): Reception {
@@ -64,14 +77,15 @@ function elsewhere(sql: Sql, batch: Batch, input: NewItem): Reception | undefine
   };
 }
 
-function insertItem(sql: Sql, batch: Batch, input: NewItem, reception: Reception, now: number): Item {
+/** Undefined if the id or the name is taken. */
+function insertItem(sql: Sql, batch: Batch, input: NewItem, reception: Reception, now: number): Item | undefined {
   const skipped = reception.kind === 'skip';
-  sql.run(
+  const row = sql.get<ItemRow>(
     `INSERT INTO items (batch_id, id, name, source, metadata, content_hash, work_key, twin, state, shard, fence, claims,
-       epoch, settled_at, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?)`,
+       epoch, settled_at, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?) ON CONFLICT DO NOTHING RETURNING *`,
     batch.id,
     input.id,
-    freeName(sql, batch.id, input),
+    input.name,
     input.source,
     JSON.stringify(input.metadata),
     input.contentHash,
@@ -82,20 +96,7 @@ function insertItem(sql: Sql, batch: Batch, input: NewItem, reception: Reception
     skipped ? now : null,
     skipped ? JSON.stringify(skipSummary(reception.code, reception.message)) : null,
   );
-  const row = findItem(sql, batch.id, input.id);
-  if (row === undefined) throw new ProofsheetError('internal', `Item ${input.id} vanished while it was added.`);
-  return itemFrom(row);
-}
-
-/** The wished name, or one made distinct by the item's id, by as much of it as it takes. */
-function freeName(sql: Sql, batchId: string, input: NewItem): string {
-  const isTaken = (name: string): boolean =>
-    sql.get('SELECT 1 FROM items WHERE batch_id = ? AND name = ?', batchId, name) !== undefined;
-  let name = input.name;
-  for (let used = 0; isTaken(name) && used < input.id.length; used += 6) {
-    name = distinctName(name, input.id.slice(used));
-  }
-  return name;
+  return row && itemFrom(row);
 }
 
 function skipSummary(code: ErrorCode, message: string): ItemSummary {

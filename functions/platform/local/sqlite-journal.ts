@@ -36,33 +36,26 @@ function tryClaim(
   itemId: string,
   request: { owner: string; now: number; leaseMs: number; deadOwner: string | undefined },
 ): ClaimAttempt {
+  const { owner, now, leaseMs, deadOwner = '' } = request;
+  const taken = sql.get<ItemRow>(
+    `UPDATE items SET state = 'running', fence = fence + 1, claims = claims + 1, owner = ?1, lease_until = ?2 + ?3,
+       first_claimed_at = coalesce(first_claimed_at, ?2)
+     WHERE batch_id = ?4 AND id = ?5 AND (state IN ('queued', 'parked')
+       OR state = 'running' AND (coalesce(lease_until, 0) <= ?2 OR owner IS NULL OR owner = ?6)) RETURNING *`,
+    owner,
+    now,
+    leaseMs,
+    batchId,
+    itemId,
+    deadOwner,
+  );
+  if (taken !== undefined) return { kind: 'claimed', claim: { item: itemFrom(taken), fence: taken.fence } };
   const row = findItem(sql, batchId, itemId);
   if (row === undefined) {
     throw new ProofsheetError('not_found', `There is no item ${itemId} in batch ${batchId}; see \`proofsheet show\`.`);
   }
   if (isTerminal(row.state)) return { kind: 'settled', item: itemFrom(row) };
-  const isLeased = row.state === 'running' && row.lease_until !== null && row.lease_until > request.now;
-  if (isLeased && row.owner !== null && row.owner !== request.deadOwner) return { kind: 'held', owner: row.owner };
-  const taken = {
-    ...row,
-    state: 'running' as const,
-    fence: row.fence + 1,
-    claims: row.claims + 1,
-    owner: request.owner,
-    lease_until: request.now + request.leaseMs,
-    first_claimed_at: row.first_claimed_at ?? request.now,
-  };
-  sql.run(
-    `UPDATE items SET state = 'running', fence = ?, claims = ?, owner = ?, lease_until = ?, first_claimed_at = ?
-     WHERE number = ?`,
-    taken.fence,
-    taken.claims,
-    taken.owner,
-    taken.lease_until,
-    taken.first_claimed_at,
-    taken.number,
-  );
-  return { kind: 'claimed', claim: { item: itemFrom(taken), fence: taken.fence } };
+  return { kind: 'held', owner: row.owner ?? '' };
 }
 
 function stepsOf(sql: Sql, item: Item): StepEntry[] {
