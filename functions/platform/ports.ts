@@ -98,6 +98,8 @@ export interface Files {
    * unreadable_file, file_too_large.
    */
   read(uri: string, limit: { maxBytes: number }): Promise<Uint8Array>;
+  /** The bytes from `start` on, `maxBytes` of them, or fewer where the file ends; of a file of any size. Errors as `read`. */
+  readPart(uri: string, part: { start: number; maxBytes: number }): Promise<Uint8Array>;
   /** Replaces in one step: a reader sees the old or the new content, never half of one. Folders appear as needed. */
   write(uri: string, content: FileContent, mimeType: string): Promise<void>;
   /** As `write`, but never replaces: false if it is there. */
@@ -118,6 +120,8 @@ export interface FileEntry {
   /** Path below the listed root, with `/`. */
   path: string;
   bytes: number;
+  /** When its content was written last, in milliseconds since 1970; 0 beside a `problem`. */
+  modifiedAt: number;
   /** Present when the entry could not be looked at (permissions, broken link). */
   problem?: ErrorCode;
 }

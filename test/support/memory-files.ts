@@ -21,9 +21,16 @@ export function memoryFiles(inputs: Readonly<Record<string, string>>): Files & {
       const uris = below(root).sort();
       found(uris[0], root);
       const page = uris.filter((uri) => uri > after).slice(0, limit);
-      return page.map((uri) => ({ uri, path: posix.relative(root, uri), bytes: inputs[uri]?.length ?? 0 }));
+      return page.map((uri) => ({
+        uri,
+        path: posix.relative(root, uri),
+        bytes: inputs[uri]?.length ?? 0,
+        modifiedAt: 0,
+      }));
     },
     read: async (uri) => Buffer.from(found(inputs[uri], uri)),
+    readPart: async (uri, { start, maxBytes }) =>
+      Buffer.from(found(inputs[uri], uri)).subarray(start, start + maxBytes),
     write,
     async create(uri, content) {
       if (written.has(uri)) return false;

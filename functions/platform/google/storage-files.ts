@@ -8,7 +8,7 @@ import type { FileContent, Files } from '../ports.ts';
 import { objectAt, storageClient, withDeadline } from './storage-client.ts';
 import { httpStatus, isBucketMissing, readError, writeError } from './storage-errors.ts';
 import { listObjects } from './storage-listing.ts';
-import { readObject } from './storage-read.ts';
+import { readObject, readObjectPart } from './storage-read.ts';
 import { upload } from './storage-upload.ts';
 import { joinUri, parseObjectUri, writablePlace } from './storage-uri.ts';
 
@@ -46,6 +46,7 @@ export function storageFiles(options: StorageFilesOptions): Files {
   return {
     list: (root, page) => inTime(root, ({ storage }) => listObjects(storage, root, page)),
     read: (uri, { maxBytes }) => inTime(uri, ({ storage }) => readObject(storage, uri, maxBytes)),
+    readPart: (uri, part) => inTime(uri, ({ storage }) => readObjectPart(storage, uri, part)),
     async write(uri, content, mimeType) {
       const work = (context: Context) => writeObject(context, uri, content, { mimeType });
       await (isWhole(content) ? inTime(uri, work) : work({ storage: await connect(), options }));

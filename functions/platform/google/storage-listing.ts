@@ -7,7 +7,13 @@ import { type ObjectPlace, objectUri, parseObjectUri } from './storage-uri.ts';
 
 const MAX_PAGE = 1000;
 
-const objectSchema = z.object({ name: z.string(), size: z.coerce.number(), generation: z.string() });
+const objectSchema = z.object({
+  name: z.string(),
+  size: z.coerce.number(),
+  generation: z.string(),
+  // Of this generation; `updated` changes with its metadata too.
+  timeCreated: z.iso.datetime({ offset: true }),
+});
 const pageSchema = z.object({
   items: z.array(objectSchema).default([]),
   prefixes: z.array(z.string()).default([]),
@@ -53,7 +59,7 @@ async function listBelow(
       prefix,
       autoPaginate: false,
       maxResults,
-      fields: 'items(name,size,generation),prefixes,nextPageToken',
+      fields: 'items(name,size,generation,timeCreated),prefixes,nextPageToken',
       ...(last !== undefined && { startOffset: last }),
       ...(!recursive && { delimiter: '/' }),
       ...(pageToken !== undefined && { pageToken }),
@@ -63,7 +69,7 @@ async function listBelow(
     for (const item of items) {
       const path = item.name.slice(prefix.length);
       if (item.name === last || isLeftOut(path)) continue;
-      found.push({ uri: objectUri(bucket, item.name, item.generation), path, bytes: item.size });
+      found.push({ uri: objectUri(bucket, item.name, item.generation), path, ...factsOf(item) });
     }
     pageToken = nextPageToken;
     maxResults = MAX_PAGE;
@@ -82,6 +88,9 @@ async function lookUp(storage: Storage, root: string, { bucket, name, generation
     if (httpStatus(error) !== 404) throw error;
     throw new ProofsheetError('file_missing', `There is nothing at ${root}; check the name.`, { cause: error });
   });
-  const { size } = objectSchema.parse(metadata);
-  return { uri: root, path: name.slice(name.lastIndexOf('/') + 1), bytes: size };
+  return { uri: root, path: name.slice(name.lastIndexOf('/') + 1), ...factsOf(objectSchema.parse(metadata)) };
+}
+
+function factsOf({ size, timeCreated }: z.infer<typeof objectSchema>): Pick<FileEntry, 'bytes' | 'modifiedAt'> {
+  return { bytes: size, modifiedAt: Date.parse(timeCreated) };
 }

@@ -48,6 +48,8 @@ export function diskFiles({ home }: { home: string }): Files {
       recent.keep(path, bytes);
       return bytes;
     },
+    readPart: async (uri, { start, maxBytes }) =>
+      withFile(localPath(uri), (fd, size) => readOut(fd, start, Math.min(maxBytes, Math.max(0, size - start)))),
     async write(uri, content) {
       await files.replace(localPath(uri), (temporary) => writeNew(temporary, content));
     },
@@ -144,14 +146,20 @@ async function holds(path: string, file: FileRef): Promise<boolean> {
 }
 
 async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
+  return await withFile(path, (fd, size) => {
+    if (size > maxBytes) throw tooLarge(path, size, maxBytes);
+    return readOut(fd, 0, size);
+  });
+}
+
+async function withFile<T>(path: string, work: (fd: number, size: number) => Promise<T>): Promise<T> {
   try {
     // Without waiting: a pipe or device in the place of a file must not stop the process.
     const fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
       const stats = fs.fstatSync(fd);
       if (!stats.isFile()) throw new ProofsheetError('unreadable_file', `${path} is not a regular file.`);
-      if (stats.size > maxBytes) throw tooLarge(path, stats.size, maxBytes);
-      return await readOut(fd, stats.size);
+      return await work(fd, stats.size);
     } finally {
       fs.closeSync(fd);
     }
@@ -160,12 +168,12 @@ async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> 
   }
 }
 
-/** What an open file holds, up to the size it had. */
-async function readOut(fd: number, size: number): Promise<Uint8Array> {
+/** Bytes of an open file; fewer if it became shorter. */
+async function readOut(fd: number, start: number, size: number): Promise<Uint8Array> {
   const bytes = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   while (filled < size) {
-    const { bytesRead } = await read(fd, bytes, filled, size - filled, filled);
+    const { bytesRead } = await read(fd, bytes, filled, size - filled, start + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }

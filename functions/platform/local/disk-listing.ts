@@ -69,7 +69,7 @@ export function diskListing(): (
       if (systemCode(error) === undefined) throw error;
       // Gone since its parent was read; the root itself has been looked at before.
       if (systemCode(error) === 'ENOENT') return;
-      if (prefix > walk.after) walk.found.push({ uri: prefix, path: `${path}/`, bytes: 0, problem: 'unreadable_file' });
+      if (prefix > walk.after) walk.found.push(problemEntry(prefix, `${path}/`, 'unreadable_file'));
     }
   }
 
@@ -100,7 +100,7 @@ export function diskListing(): (
     const stats = await statRoot(root);
     if (!stats.isDirectory()) {
       if (!stats.isFile()) throw new ProofsheetError('unreadable_file', `${root} is neither a file nor a folder.`);
-      return root > walk.after ? [{ uri: root, path: basename(root), bytes: stats.size }] : [];
+      return root > walk.after ? [{ uri: root, path: basename(root), ...factsOf(stats) }] : [];
     }
     await walkFolder(walk, root, '', []);
     return walk.found;
@@ -155,15 +155,22 @@ async function linkedChild(folder: string, entry: Dirent): Promise<Child | undef
 }
 
 async function lookAt(child: Child, uri: string, path: string): Promise<FileEntry | undefined> {
-  if (child.problem !== undefined) return { uri, path, bytes: 0, problem: child.problem };
+  if (child.problem !== undefined) return problemEntry(uri, path, child.problem);
   try {
-    return { uri, path, bytes: (await stat(uri)).size };
+    return { uri, path, ...factsOf(await stat(uri)) };
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     // Bytes that are no UTF-8 were replaced in the name, which therefore leads nowhere.
-    if (uri.includes('\uFFFD')) return { uri, path, bytes: 0, problem: 'unreadable_file' };
-    return { uri, path, bytes: 0, problem: problemOf(error) };
+    return problemEntry(uri, path, uri.includes('\uFFFD') ? 'unreadable_file' : problemOf(error));
   }
+}
+
+function factsOf(stats: Stats): Pick<FileEntry, 'bytes' | 'modifiedAt'> {
+  return { bytes: stats.size, modifiedAt: Math.floor(stats.mtimeMs) };
+}
+
+function problemEntry(uri: string, path: string, problem: NonNullable<FileEntry['problem']>): FileEntry {
+  return { uri, path, bytes: 0, modifiedAt: 0, problem };
 }
 
 function problemOf(error: unknown): 'file_missing' | 'unreadable_file' {
