@@ -2,6 +2,7 @@ import { Firestore } from '@google-cloud/firestore';
 import { firestoreBatches } from '../../functions/platform/google/firestore-batches.ts';
 import { firestoreJournal } from '../../functions/platform/google/firestore-journal.ts';
 import { firestorePauses } from '../../functions/platform/google/firestore-pauses.ts';
+import { firestoreSettings } from '../../functions/platform/google/firestore-settings.ts';
 import { systemClock } from '../../functions/platform/local/system-clock.ts';
 import type { StoreSubject } from '../contract/samples.ts';
 
@@ -13,7 +14,7 @@ let projects = 0;
 /** A client for an emulator. Without a project of its own it gets an empty database: emulators keep projects apart. */
 export function firestoreOn(host: string, projectId = `demo-${process.pid}-${projects}`): Firestore {
   projects += 1;
-  return new Firestore({ projectId, host, ssl: false });
+  return new Firestore(firestoreSettings({ projectId, host, ssl: false }));
 }
 
 /** The state in Firestore as the subject of a contract suite. */

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DocumentReference, DocumentSnapshot, Firestore, Timestamp, WriteBatch } from '@google-cloud/firestore';
 import { ProofsheetError } from '../../domain/errors.ts';
-import { commitFailure } from './firestore-errors.ts';
+import { commitFailure, deadlineExceeded } from './firestore-errors.ts';
+import { withinTime } from './time-limit.ts';
 
 /**
  * How a commit ended. `refused`: a document was not as demanded, which is also what the client's own repetition of a commit
@@ -13,14 +14,26 @@ export interface NotCommitted {
   error: unknown;
 }
 
-/** Rounds of reading, deciding and writing before giving up. */
+/** Rounds of reading, deciding and writing before giving up, and the time after which none begins. */
 const MAX_ROUNDS = 40;
+const ROUNDS_MS = 30_000;
 const MAX_PAUSE_MS = 200;
 
-/** Commits once. Every commit here proves by a precondition what it changes, so it cannot be made twice. */
-export async function commitOnce(write: WriteBatch): Promise<Committed> {
+/**
+ * For a commit, the client's own repetitions included, which go on for ten minutes: an outage is to end in a redelivery, while
+ * there is still time to say so.
+ */
+const COMMIT_MS = 15_000;
+
+/**
+ * Commits once. Every commit here proves by a precondition what it changes, so it cannot be made twice, nor do harm when it
+ * arrives after it was given up.
+ */
+export async function commitOnce(write: Pick<WriteBatch, 'commit'>, ms = COMMIT_MS): Promise<Committed> {
   try {
-    const results = await write.commit();
+    const results = await withinTime(ms, write.commit(), () =>
+      deadlineExceeded(`no answer to a commit within ${ms} ms`),
+    );
     const at = results[0]?.writeTime;
     if (at === undefined) throw new ProofsheetError('internal', 'An empty commit was made; report this as a bug.');
     return { kind: 'done', at };
@@ -37,7 +50,8 @@ export async function commitOnce(write: WriteBatch): Promise<Committed> {
  */
 export async function inRounds<T>(round: () => Promise<{ kind: 'done'; result: T } | NotCommitted>): Promise<T> {
   let failure: NotCommitted | undefined;
-  for (let n = 0; n < MAX_ROUNDS; n += 1) {
+  const end = performance.now() + ROUNDS_MS;
+  for (let n = 0; n < MAX_ROUNDS && performance.now() < end; n += 1) {
     const outcome = await round();
     if (outcome.kind === 'done') return outcome.result;
     failure = outcome;
@@ -46,7 +60,7 @@ export async function inRounds<T>(round: () => Promise<{ kind: 'done'; result: T
   if (failure?.kind === 'unclear') throw failure.error;
   throw new ProofsheetError(
     'storage_unavailable',
-    `Firestore met other writers of the same document ${MAX_ROUNDS} times in a row; the work goes on by itself.`,
+    'Firestore met other writers of the same document too often in a row; the work goes on by itself.',
     { disposition: 'transient', cause: failure?.error },
   );
 }

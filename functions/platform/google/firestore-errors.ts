@@ -97,6 +97,11 @@ export function commitFailure(error: unknown): 'refused' | 'unclear' | undefined
   return UNCLEAR.includes(code) ? 'unclear' : undefined;
 }
 
+/** As the client reports that no answer came in time. */
+export function deadlineExceeded(what: string): Error {
+  return Object.assign(new Error(`${DEADLINE_EXCEEDED} DEADLINE_EXCEEDED: ${what}`), { code: DEADLINE_EXCEEDED });
+}
+
 /** What Firestore or its client reports, as `storage`, or as `storage_unavailable` where it passes; anything else unchanged. */
 export function firestoreError(error: unknown): unknown {
   if (error instanceof ProofsheetError || !(error instanceof Error)) return error;

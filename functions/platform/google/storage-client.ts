@@ -1,6 +1,7 @@
 import type { File, Storage, StorageOptions } from '@google-cloud/storage';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { ObjectPlace } from './storage-uri.ts';
+import { withinTime } from './time-limit.ts';
 
 /**
  * The client library, loaded and opened when first asked for, as loading it takes long. It honours STORAGE_EMULATOR_HOST.
@@ -36,15 +37,9 @@ export function objectAt(storage: Storage, { bucket, name, generation }: ObjectP
 }
 
 /** Fails with `storage_unavailable` when the work takes too long: the client library's own time limit has no effect on Node. */
-export async function withDeadline<T>(uri: string, ms: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
+export function withDeadline<T>(uri: string, ms: number, work: Promise<T>): Promise<T> {
+  return withinTime(ms, work, () => {
     const message = `Cloud Storage did not answer within ${ms / 1000} s about ${uri}; the work goes on by itself.`;
-    late.reject(new ProofsheetError('storage_unavailable', message, { disposition: 'transient' }));
-  }, ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+    return new ProofsheetError('storage_unavailable', message, { disposition: 'transient' });
+  });
 }
