@@ -17,8 +17,8 @@ import { jsonLog } from './lib/log.ts';
 import { geminiModels } from './platform/google/gemini-models.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
 import { localPlatform } from './platform/local/index.ts';
-import { modelRouter } from './platform/local/model-router.ts';
-import { SIMULATED_MODEL_IDS, simulatedModels } from './platform/local/simulated-models.ts';
+import { modelRouter, SIMULATED_MODEL_IDS } from './platform/local/model-router.ts';
+import { simulatedModels } from './platform/local/simulated-models.ts';
 import { loadSettings, type Settings } from './settings.ts';
 
 const stop = new AbortController();
@@ -76,8 +76,7 @@ function openLocal(settings: Settings): OpenApp {
   const files = diskFiles({ home: settings.home });
   const { auth, baseUrl } = settings.gemini;
   const gemini = auth && geminiModels({ auth, open: files.open, ...(baseUrl !== undefined && { baseUrl }) });
-  const simulatedIds = Object.values(SIMULATED_MODEL_IDS) as string[];
-  const models = modelRouter(simulatedModels({ open: files.open }), (model) => simulatedIds.includes(model), gemini);
+  const models = modelRouter(simulatedModels({ open: files.open }), gemini);
   const log = jsonLog((line) => appendLog(settings.home, line), Date.now, ['warn', 'error']);
   let app: App | undefined;
   const local = localPlatform({

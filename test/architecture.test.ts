@@ -13,7 +13,17 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ['platform/ports.ts', ['type:domain']],
   [
     'platform/google',
-    ['platform/google', 'platform/ports.ts', 'domain', 'lib', 'node:', 'npm:@google', 'npm:@google-cloud', 'npm:zod'],
+    [
+      'platform/google',
+      'platform/ports.ts',
+      'domain',
+      'lib',
+      'node:',
+      'npm:@google',
+      'npm:@google-cloud',
+      'npm:google-auth-library',
+      'npm:zod',
+    ],
   ],
   [
     'platform/local',
@@ -46,7 +56,21 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
     'commands',
     ['commands', 'app', 'domain', 'report', 'lib', 'type:settings.ts', 'type:platform/ports.ts', 'npm:', 'node:'],
   ],
+  ['handlers', ['handlers', 'app', 'domain', 'report', 'lib', 'type:settings.ts', 'npm:hono', 'npm:zod']],
   ['settings.ts', ['domain', 'node:', 'npm:yaml', 'npm:zod']],
+  [
+    'index.ts',
+    [
+      'settings.ts',
+      'handlers',
+      'platform',
+      'app/app.ts',
+      'domain/errors.ts',
+      'lib',
+      'npm:@google-cloud/functions-framework',
+      'npm:@hono/node-server',
+    ],
+  ],
   [
     'cli.ts',
     [

@@ -1,16 +1,20 @@
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Models } from '../ports.ts';
 
+/** Models of a simulated run, by the setting they stand in for. */
+export const SIMULATED_MODEL_IDS = {
+  textModel: 'simulated-text',
+  imageModel: 'simulated-image',
+  judgeModel: 'simulated-judge',
+} as const;
+
 /**
- * Simulated model ids are answered on this machine, all others by the real service, so that a batch is resumed with the models
+ * Simulated model ids are answered by this process, all others by the real service, so that a batch is resumed with the models
  * it began with. Without a real service a real model stops the batch.
  */
-export function modelRouter(
-  simulated: Models,
-  isSimulated: (model: string) => boolean,
-  real: Models | undefined,
-): Models {
+export function modelRouter(simulated: Models, real: Models | undefined): Models {
   const service = real ?? unconfigured;
+  const isSimulated = (model: string) => (Object.values(SIMULATED_MODEL_IDS) as string[]).includes(model);
   return {
     call: (request, options) => (isSimulated(request.model) ? simulated : service).call(request, options),
     check: (models) => service.check(models),

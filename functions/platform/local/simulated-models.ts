@@ -7,13 +7,6 @@ import { answerFrom, describeMeasured, isEntailed, questionsFrom } from './simul
 import { makePicture } from './simulated-picture.ts';
 import { measure } from './simulated-vision.ts';
 
-/** Models of a simulated run, by the setting they stand in for. */
-export const SIMULATED_MODEL_IDS = {
-  textModel: 'simulated-text',
-  imageModel: 'simulated-image',
-  judgeModel: 'simulated-judge',
-} as const;
-
 export interface SimulatedModelsOptions {
   open(file: FileRef): Promise<Uint8Array>;
   /** Pretended time of an answer; needs `clock`. */

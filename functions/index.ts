@@ -1,0 +1,85 @@
+import { http, type Request } from '@google-cloud/functions-framework';
+import type { PushRequest } from './handlers/pubsub.ts';
+import { onDemand } from './lib/on-demand.ts';
+import type { Files, Models } from './platform/ports.ts';
+import type { Settings } from './settings.ts';
+
+// Cloud root. An instance loads what its function needs with the first request, so that it answers soon after its start.
+
+/** Where the dead letters of all topics are pushed to, at the function `control`. */
+const DEAD_LETTERS_PATH = '/dead-letters';
+
+const theApp = once(openApp);
+const thePush = once(openPush);
+
+for (const name of ['process', 'finalize', 'control']) {
+  http(name, async (request, response) => {
+    const handle = await thePush();
+    response.status(await handle(pushOf(request))).end();
+  });
+}
+
+function pushOf(request: Request): PushRequest {
+  const { authorization } = request.headers;
+  return { authorization, body: request.body, isDeadLetter: request.path === DEAD_LETTERS_PATH };
+}
+
+async function openPush() {
+  const [{ app, settings }, { pubsubHandler }] = await Promise.all([theApp(), import('./handlers/pubsub.ts')]);
+  const { push, workBucket } = settings.cloud;
+  const quarantine = `gs://${workBucket}/quarantine`;
+  if (push.audiences.length === 0 && push.serviceAccount === undefined) return pubsubHandler({ app, quarantine });
+  const { pushIdentity } = await import('./platform/google/push-identity.ts');
+  return pubsubHandler({ app, quarantine, refusalOf: pushIdentity(push) });
+}
+
+async function openApp() {
+  const [{ loadSettings }, { createApp }, { jsonLog }, { googlePlatform }, { systemClock }, { modelRouter }] =
+    await Promise.all([
+      import('./settings.ts'),
+      import('./app/app.ts'),
+      import('./lib/log.ts'),
+      import('./platform/google/index.ts'),
+      import('./platform/local/system-clock.ts'),
+      import('./platform/local/model-router.ts'),
+    ]);
+  const settings = loadSettings({ flags: {}, cwd: process.cwd() });
+  const { cloud, prices } = settings;
+  const platform = googlePlatform({
+    ...cloud,
+    models: (open) => modelRouter(simulated(open), gemini(settings, open)),
+    clock: systemClock(),
+    log: jsonLog((line) => process.stdout.write(line), Date.now, ['info', 'warn', 'error']),
+  });
+  const limits = { leaseMs: cloud.leaseMs, leaseMarginMs: Math.min(30_000, cloud.leaseMs) };
+  // Never aborted: on SIGTERM the framework ends the process at once, and what was under way goes on elsewhere after its lease.
+  const stop = new AbortController().signal;
+  return { settings, app: createApp(platform, { prices, stop, limits }) };
+}
+
+function simulated(open: Files['open']): Models {
+  return onDemand<Models>({ call: true, check: true }, async () => {
+    const { simulatedModels } = await import('./platform/local/simulated-models.ts');
+    return simulatedModels({ open });
+  });
+}
+
+function gemini({ gemini: { auth, baseUrl } }: Settings, open: Files['open']): Models | undefined {
+  if (auth === undefined) return undefined;
+  return onDemand<Models>({ call: true, check: true }, async () => {
+    const { geminiModels } = await import('./platform/google/gemini-models.ts');
+    return geminiModels({ auth, open, ...(baseUrl !== undefined && { baseUrl }) });
+  });
+}
+
+/** The same promise for everybody; after a failure the next one tries again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((thrown: unknown) => {
+      made = undefined;
+      throw thrown;
+    });
+    return made;
+  };
+}

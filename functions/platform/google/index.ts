@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import type { Firestore } from '@google-cloud/firestore';
+import { ProofsheetError } from '../../domain/errors.ts';
+import type { Message } from '../../domain/message.ts';
+import { onDemand } from '../../lib/on-demand.ts';
+import type { Batches, Clock, Files, Journal, Log, Models, Platform } from '../ports.ts';
+import { pubsubQueue } from './pubsub-queue.ts';
+import { storageFiles } from './storage-files.ts';
+
+export interface GooglePlatformOptions {
+  /** Left out, the clients find it out. */
+  project?: string;
+  /** Firestore database id. */
+  database: string;
+  topics: { process: string; finalize: string; control: string };
+  /** Where catalogues are dropped; nothing is written there. */
+  inboxBucket?: string;
+  /** Where results go. */
+  outputBucket?: string;
+  /** Where pictures and answers are kept by content. */
+  workBucket?: string;
+  /** Gives models that read files by `open`. */
+  models: (open: Files['open']) => Models;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * Everything on Google Cloud. Nothing is loaded or connected before it is used. The clients honour FIRESTORE_EMULATOR_HOST,
+ * PUBSUB_EMULATOR_HOST and STORAGE_EMULATOR_HOST.
+ */
+export function googlePlatform(options: GooglePlatformOptions): Platform {
+  const { project, database, topics, clock, log } = options;
+  const { outputBucket, workBucket } = bucketsToWrite(options);
+  const client = project === undefined ? {} : { projectId: project };
+  const store = firestore({ ...client, databaseId: database });
+  const queue = pubsubQueue({ topicFor: (kind) => topicOf(kind, topics), clock, client });
+  const files = storageFiles({
+    objects: { bucket: workBucket, prefix: 'objects' },
+    results: `gs://${outputBucket}`,
+    client,
+  });
+  return { ...store, queue, files, models: options.models(files.open), clock, log };
+}
+
+/** Results in the watched bucket would start work, whose results would start work. */
+function bucketsToWrite(options: GooglePlatformOptions): { outputBucket: string; workBucket: string } {
+  const { inboxBucket, outputBucket, workBucket } = options;
+  if (outputBucket === undefined || workBucket === undefined) {
+    throw new ProofsheetError('usage', 'OUTPUT_BUCKET is not set; set it to the name of the bucket for results.');
+  }
+  if (inboxBucket === outputBucket || inboxBucket === workBucket) {
+    const text = `The bucket ${inboxBucket} is watched and written to at once; set OUTPUT_BUCKET and WORK_BUCKET to others.`;
+    throw new ProofsheetError('usage', text);
+  }
+  return { outputBucket, workBucket };
+}
+
+function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics']): string {
+  return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
+}
+
+const BATCHES: Record<keyof Batches, true> = {
+  create: true,
+  get: true,
+  list: true,
+  change: true,
+  addItems: true,
+  item: true,
+  items: true,
+  recent: true,
+  details: true,
+  counts: true,
+  reopen: true,
+};
+const JOURNAL: Record<keyof Journal, true> = {
+  claim: true,
+  steps: true,
+  append: true,
+  settle: true,
+  release: true,
+  expired: true,
+};
+
+/** Batches and journal over one client. */
+function firestore(settings: { projectId?: string; databaseId: string }): Pick<Platform, 'batches' | 'journal'> {
+  let opened: Promise<Firestore> | undefined;
+  const open = () => {
+    opened ??= import('@google-cloud/firestore').then(({ Firestore }) => new Firestore(settings));
+    return opened;
+  };
+  return {
+    batches: onDemand<Batches>(BATCHES, async () => {
+      const [db, { firestoreBatches }] = await Promise.all([open(), import('./firestore-batches.ts')]);
+      return firestoreBatches(db);
+    }),
+    journal: onDemand<Journal>(JOURNAL, async () => {
+      const [db, { firestoreJournal }] = await Promise.all([open(), import('./firestore-journal.ts')]);
+      return firestoreJournal(db, randomUUID());
+    }),
+  };
+}
