@@ -112,7 +112,8 @@ async function world(options: { failAt?: string; refusal?: string | Error } = {}
   const calls: string[] = [];
   const batches = intercepted(local.platform.batches, async (member, proceed) => {
     calls.push(member);
-    if (member === options.failAt) throw new ProofsheetError('storage', 'It is out of reach.', { disposition: 'transient' });
+    if (member === options.failAt)
+      throw new ProofsheetError('storage', 'It is out of reach.', { disposition: 'transient' });
     return await proceed();
   });
   const platform: Platform = { ...local.platform, batches, files };

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Firestore } from '@google-cloud/firestore';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
-import type { Batches, Clock, Files, Journal, Log, Models, Platform } from '../ports.ts';
+import type { Batches, Clock, Files, Journal, Log, ModelPauses, Models, Platform } from '../ports.ts';
 import { pubsubQueue } from './pubsub-queue.ts';
 import { storageFiles } from './storage-files.ts';
 
@@ -33,7 +32,7 @@ export function googlePlatform(options: GooglePlatformOptions): Platform {
   const { project, database, topics, clock, log } = options;
   const { outputBucket, workBucket } = bucketsToWrite(options);
   const client = project === undefined ? {} : { projectId: project };
-  const store = firestore({ ...client, databaseId: database });
+  const store = firestoreOnDemand({ ...client, databaseId: database });
   const queue = pubsubQueue({ topicFor: (kind) => topicOf(kind, topics), clock, client });
   const files = storageFiles({
     objects: { bucket: workBucket, prefix: 'objects' },
@@ -60,6 +59,8 @@ function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics'])
   return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
 }
 
+type Store = Pick<Platform, 'batches' | 'journal' | 'pauses'>;
+
 const BATCHES: Record<keyof Batches, true> = {
   create: true,
   get: true,
@@ -81,22 +82,33 @@ const JOURNAL: Record<keyof Journal, true> = {
   release: true,
   expired: true,
 };
+const PAUSES: Record<keyof ModelPauses, true> = { pause: true, pausedUntil: true };
 
-/** Batches and journal over one client. */
-function firestore(settings: { projectId?: string; databaseId: string }): Pick<Platform, 'batches' | 'journal'> {
-  let opened: Promise<Firestore> | undefined;
+/** What is in Firestore, over one client. */
+function firestoreOnDemand(settings: { projectId?: string; databaseId: string }): Store {
+  let opened: Promise<Store> | undefined;
   const open = () => {
-    opened ??= import('@google-cloud/firestore').then(({ Firestore }) => new Firestore(settings));
+    opened ??= openFirestore(settings);
     return opened;
   };
   return {
-    batches: onDemand<Batches>(BATCHES, async () => {
-      const [db, { firestoreBatches }] = await Promise.all([open(), import('./firestore-batches.ts')]);
-      return firestoreBatches(db);
-    }),
-    journal: onDemand<Journal>(JOURNAL, async () => {
-      const [db, { firestoreJournal }] = await Promise.all([open(), import('./firestore-journal.ts')]);
-      return firestoreJournal(db, randomUUID());
-    }),
+    batches: onDemand(BATCHES, async () => (await open()).batches),
+    journal: onDemand(JOURNAL, async () => (await open()).journal),
+    pauses: onDemand(PAUSES, async () => (await open()).pauses),
+  };
+}
+
+async function openFirestore(settings: { projectId?: string; databaseId: string }): Promise<Store> {
+  const [{ Firestore }, { firestoreBatches }, { firestoreJournal }, { firestorePauses }] = await Promise.all([
+    import('@google-cloud/firestore'),
+    import('./firestore-batches.ts'),
+    import('./firestore-journal.ts'),
+    import('./firestore-pauses.ts'),
+  ]);
+  const db = new Firestore(settings);
+  return {
+    batches: firestoreBatches(db),
+    journal: firestoreJournal(db, randomUUID()),
+    pauses: firestorePauses(db),
   };
 }
