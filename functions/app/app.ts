@@ -28,6 +28,8 @@ export interface Limits {
   maxClaims: number;
   /** Age since the first claim at which an unfinished item is given up. */
   itemAgeMs: number;
+  /** Age since its start, or since it was last gone on with, at which an unfinished batch is cancelled. */
+  batchAgeMs: number;
   /** Entries looked at per page of a listing. */
   pageSize: number;
 }
@@ -38,6 +40,7 @@ export const DEFAULT_LIMITS: Limits = {
   passMs: 420_000,
   maxClaims: 25,
   itemAgeMs: 24 * 3_600_000,
+  batchAgeMs: 7 * 24 * 3_600_000,
   pageSize: 500,
 };
 

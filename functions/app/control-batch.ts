@@ -5,8 +5,11 @@ import { announceIfComplete } from './completion.ts';
 import { vacated } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
 
-/** Asks a batch to end: calls under way finish and are recorded, everything else becomes `cancelled`. */
-export async function cancelBatch(app: App, batchId: string): Promise<Batch> {
+/**
+ * Asks a batch to end: calls under way finish and are recorded, everything else becomes `cancelled`. `reason` is a sentence
+ * for people, where none of them asked for it.
+ */
+export async function cancelBatch(app: App, batchId: string, reason?: string): Promise<Batch> {
   const before = await batchNamed(app, batchId);
   if (isEnded(before)) {
     throw new ProofsheetError(
@@ -15,7 +18,9 @@ export async function cancelBatch(app: App, batchId: string): Promise<Batch> {
     );
   }
   const batch = await app.batches.change(before.id, (current) =>
-    isEnded(current) ? undefined : { cancelRequested: true, state: 'running', pause: undefined, sealed: true },
+    isEnded(current)
+      ? undefined
+      : { cancelRequested: true, cancelReason: reason, state: 'running', pause: undefined, sealed: true },
   );
   await announceOpenItems(app, batch.id);
   await announceIfComplete(app, batch.id);
@@ -52,6 +57,8 @@ export async function resumeBatch(
       sealed: false,
       resumedAt,
       cancelRequested: false,
+      cancelReason: undefined,
+      planned: undefined,
       pause: undefined,
       finalizer: vacated(current.finalizer),
       revision: isEnded(current) ? current.revision + 1 : current.revision,

@@ -4,6 +4,7 @@ import type { App } from './app.ts';
 import { expandBatch } from './expand-batch.ts';
 import { finalizeBatch } from './finalize-batch.ts';
 import { pauseFor, processItem } from './process-item.ts';
+import { sweep } from './sweep.ts';
 
 /** The only message switch, for the cloud and for one machine. A rejected promise means: deliver again. */
 export async function dispatch(app: App, message: Message): Promise<Disposal> {
@@ -15,9 +16,16 @@ export async function dispatch(app: App, message: Message): Promise<Disposal> {
         return await processItem(app, message);
       case 'finalize':
         return await finalizeBatch(app, message);
+      case 'tick':
+        return await sweep(app);
     }
   } catch (thrown) {
     const error = asProofsheetError(thrown);
+    if (message.kind === 'tick') {
+      // The next tick is its repetition.
+      app.log.error({ ...message, code: error.code, error: error.message }, 'the sweep failed');
+      return ACK;
+    }
     if (error.disposition === 'conflict') return { kind: 'retry' };
     if (error.disposition === 'transient' || message.kind === 'process') throw error;
     app.log.error({ ...message, code: error.code, error: error.message }, 'the batch is paused');

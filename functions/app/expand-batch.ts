@@ -1,5 +1,5 @@
 import type { Batch } from '../domain/batch.ts';
-import type { Disposal, Message } from '../domain/message.ts';
+import type { Disposal, InputCursor, Message } from '../domain/message.ts';
 import { ACK } from '../domain/message.ts';
 import type { App } from './app.ts';
 import { announceIfComplete } from './completion.ts';
@@ -24,6 +24,7 @@ export async function expandBatch(app: App, message: Expand): Promise<Disposal> 
     if (page === undefined) return await seal(app, batch, cursor.ignored ?? {});
     await addPage(app, batch, page.considered);
     cursor = page.next;
+    await recordProgress(app, batch, cursor);
   }
   await app.queue.publish([{ kind: 'expand', batchId: message.batchId, cursor }]);
   return ACK;
@@ -34,6 +35,12 @@ async function addPage(app: App, batch: Batch, considered: readonly Considered[]
   const items = await app.batches.addItems(batch.id, inputs);
   const open = items.filter((item) => item.state === 'queued');
   await app.queue.publish(open.map((item) => ({ kind: 'process', batchId: batch.id, itemId: item.id })));
+}
+
+/** From here a planner that dies is replaced, unless the batch was meanwhile gone on with and is listed from the beginning. */
+async function recordProgress(app: App, batch: Batch, cursor: InputCursor): Promise<void> {
+  const planned = { cursor, at: app.clock.now() };
+  await app.batches.change(batch.id, (current) => (current.resumedAt === batch.resumedAt ? { planned } : undefined));
 }
 
 async function seal(app: App, batch: Batch, ignored: Record<string, number>): Promise<Disposal> {

@@ -79,8 +79,10 @@ async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
 }
 
 function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefined {
-  if (batch.cancelRequested)
-    return { state: 'cancelled', message: 'The batch was cancelled before this item was done.' };
+  if (batch.cancelRequested) {
+    const message = batch.cancelReason ?? 'The batch was cancelled before this item was done.';
+    return { state: 'cancelled', message };
+  }
   if (item.claims > app.limits.maxClaims) {
     const message = `The item was begun ${item.claims - 1} times without an end; the process died or was stopped each time.`;
     return { state: 'error', error: new ProofsheetError('attempts_exhausted', message) };

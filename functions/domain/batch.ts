@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { errorCodeSchema } from './errors.ts';
+import { inputCursorSchema } from './message.ts';
 import { fileRefSchema, laneSchema } from './model-call.ts';
 
 export const TERMINAL_STATES = ['passed', 'failed', 'error', 'cancelled', 'skipped'] as const;
@@ -180,6 +181,21 @@ export const batchSchema = z.object({
       end: z.object({ state: z.enum(['finished', 'cancelled']), at: z.number() }).optional(),
     })
     .optional(),
+  /** How far the inputs are listed, and since when: a planner that died is replaced from there. */
+  planned: z.object({ cursor: inputCursorSchema, at: z.number() }).optional(),
+  /** What the sweep keeps of its looks at the batch. */
+  sweep: z
+    .object({
+      /** When it last looked; for a while nobody else does. */
+      at: z.number(),
+      /** Items whose lease ended by then are announced. */
+      leasesUntil: z.number().optional(),
+      /** Rounds of announcing all that is open since the batch last moved; `after` is the item that one has come to. */
+      rounds: z.object({ at: z.number(), count: z.number().int(), after: z.string().optional() }).optional(),
+    })
+    .optional(),
+  /** Why it was cancelled, where no person asked for it. */
+  cancelReason: z.string().optional(),
   finishedAt: z.number().optional(),
   report: z.string().optional(),
 });

@@ -4,7 +4,7 @@ import { z } from 'zod';
  * The last input and name done. `ignored` counts, by reason, the files left aside up to there: in the message, because a page
  * that is listed twice must not be counted twice.
  */
-const inputCursorSchema = z.object({
+export const inputCursorSchema = z.object({
   input: z.number().int().nonnegative(),
   after: z.string(),
   ignored: z.record(z.string(), z.number()).optional(),
@@ -19,8 +19,15 @@ export const messageSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('process'), batchId: z.string(), itemId: z.string() }),
   /** Render the report, if all items are settled. */
   z.object({ kind: z.literal('finalize'), batchId: z.string() }),
+  /** A minute has passed: look for what was lost, in all batches. */
+  z.object({ kind: z.literal('tick') }),
 ]);
 export type Message = z.infer<typeof messageSchema>;
+
+/** The batch a message is about; undefined for one that is about all of them. */
+export function batchIdOf(message: Message): string | undefined {
+  return message.kind === 'tick' ? undefined : message.batchId;
+}
 
 /** What becomes of a delivered message: done with, or to be delivered again after a while. */
 export type Disposal = { kind: 'ack' } | { kind: 'retry'; afterMs?: number };

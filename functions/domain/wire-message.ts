@@ -1,4 +1,4 @@
-import { type Message, messageSchema } from './message.ts';
+import { batchIdOf, type Message, messageSchema } from './message.ts';
 
 /** A message on its way: JSON, and beside it what a dead letter, a filter or a log must know without reading it. */
 export interface WireMessage {
@@ -8,7 +8,9 @@ export interface WireMessage {
 
 /** `notBefore` is when the message may be handled, in milliseconds since 1970. */
 export function toWire(message: Message, notBefore?: number): WireMessage {
-  const attributes: Record<string, string> = { kind: message.kind, batchId: message.batchId };
+  const attributes: Record<string, string> = { kind: message.kind };
+  const batchId = batchIdOf(message);
+  if (batchId !== undefined) attributes.batchId = batchId;
   if ('itemId' in message) attributes.itemId = message.itemId;
   if (notBefore !== undefined) attributes.notBefore = String(Math.ceil(notBefore));
   return { data: Buffer.from(JSON.stringify(message)), attributes };

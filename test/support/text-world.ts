@@ -12,6 +12,7 @@ import { answer, PRICES, scriptedModels } from './engine-fakes.ts';
 import { manualClock } from './manual-clock.ts';
 import { memoryFiles } from './memory-files.ts';
 import { messageList } from './message-list.ts';
+import { seededRandom } from './seeded-random.ts';
 import { makeQuickHome } from './temp-home.ts';
 
 /** One question about a text; what is answered is the result. */
@@ -39,7 +40,7 @@ export type TextWorld = Awaited<ReturnType<typeof textWorld>>;
  */
 export async function textWorld(of: { texts: number; limits?: Partial<Limits> }) {
   const root = await makeQuickHome();
-  const clock = manualClock();
+  const clock = manualClock(seededRandom(1));
   const local = openLocal(join(root.path, 'home'), { clock });
   const inputs = Object.fromEntries(
     Array.from({ length: of.texts }, (_, n) => [`/texts/${String(n).padStart(4, '0')}.txt`, `Text number ${n}.`]),

@@ -1,4 +1,4 @@
-import type { Message } from '../../domain/message.ts';
+import { batchIdOf, type Message } from '../../domain/message.ts';
 import type { Sql } from './sqlite.ts';
 
 /** A message in hand of this process. `deliveries` counts this one; with the owner it proves that it is still in hand. */
@@ -12,14 +12,15 @@ export interface Delivery {
   reason: string | undefined;
 }
 
-/** A message that waits already is not doubled, only made due earlier. */
+/** A message that waits already is not doubled, only made due earlier. One about no batch in particular waits under the empty id. */
 export function insertMessages(sql: Sql, messages: readonly Message[], dueAt: number): void {
   for (const message of messages) {
     const body = JSON.stringify(message);
+    const batchId = batchIdOf(message) ?? '';
     const inserted = sql.run(
       `INSERT INTO messages (batch_id, body, due_at, deliveries) SELECT ?1, ?2, ?3, 0
        WHERE NOT EXISTS (SELECT 1 FROM messages WHERE batch_id = ?1 AND body = ?2 AND owner IS NULL)`,
-      message.batchId,
+      batchId,
       body,
       dueAt,
     );
@@ -27,7 +28,7 @@ export function insertMessages(sql: Sql, messages: readonly Message[], dueAt: nu
     sql.run(
       'UPDATE messages SET due_at = min(due_at, ?) WHERE batch_id = ? AND body = ? AND owner IS NULL',
       dueAt,
-      message.batchId,
+      batchId,
       body,
     );
   }
