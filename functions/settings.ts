@@ -6,7 +6,10 @@ import { parseEnv } from 'node:util';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { type PriceTable, priceTableSchema } from './domain/cost.ts';
+import { refuseInside } from './domain/drop-gate.ts';
 import { ProofsheetError } from './domain/errors.ts';
+
+const DAY_SECONDS = 86_400;
 
 /** What `proofsheet.yaml` may say. Every word has a flag or an environment variable of the same meaning. */
 const fileSchema = z.strictObject({
@@ -22,6 +25,8 @@ const fileSchema = z.strictObject({
   maxRetries: z.number().int().min(1).max(20).optional(),
   /** Seconds. */
   timeout: z.number().min(1).max(600).optional(),
+  dropQuietSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
+  dropGraceSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
   /** Prices that replace or add to the built-in ones. */
   prices: priceTableSchema.optional(),
 });
@@ -44,6 +49,15 @@ export interface Settings {
   readonly prices: PriceTable;
   readonly api: ApiSettings;
   readonly cloud: CloudSettings;
+  readonly drop: DropSettings;
+}
+
+/** Files put into the watched bucket or folder. */
+export interface DropSettings {
+  /** A drop is complete when nothing has arrived for this long. */
+  readonly quietMs: number;
+  /** How long after the first file its batch.json is waited for. */
+  readonly graceMs: number;
 }
 
 /** The HTTP API, deployed or on this machine. */
@@ -103,6 +117,10 @@ export function loadSettings(sources: SettingsSources): Settings {
       maxRunningBatches: wholeNumber(env, 'MAX_RUNNING_BATCHES', 1000) ?? 1,
     },
     cloud: cloudSettings(env),
+    drop: {
+      quietMs: 1000 * (wholeNumber(env, 'DROP_QUIET_SECONDS', DAY_SECONDS) ?? file.dropQuietSeconds ?? 120),
+      graceMs: 1000 * (wholeNumber(env, 'DROP_GRACE_SECONDS', DAY_SECONDS) ?? file.dropGraceSeconds ?? 20),
+    },
   });
 }
 
@@ -143,6 +161,7 @@ function cloudSettings(env: Env): CloudSettings {
   const outputBucket = env.OUTPUT_BUCKET;
   const workBucket = env.WORK_BUCKET ?? outputBucket;
   const serviceAccount = env.PUSH_SERVICE_ACCOUNT;
+  if (inboxBucket !== undefined) refuseInside(inboxBucket, [outputBucket, workBucket]);
   return {
     ...(env.GOOGLE_CLOUD_PROJECT && { project: env.GOOGLE_CLOUD_PROJECT }),
     database: env.FIRESTORE_DATABASE ?? '(default)',

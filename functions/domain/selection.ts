@@ -47,8 +47,8 @@ export function considerFile(
   explicit = false,
 ): Ignored | Refused | { kind: 'read' } {
   if (!explicit) {
-    const byProduct = BY_PRODUCTS.find(([shape]) => shape.test(entry.path));
-    if (byProduct !== undefined) return { kind: 'ignore', reason: byProduct[1] };
+    const byProduct = byProductReason(entry.path);
+    if (byProduct !== undefined) return { kind: 'ignore', reason: byProduct };
     if (!isWanted(entry.path, selection.patterns)) return { kind: 'ignore', reason: 'not matched by the pattern' };
   }
   if (entry.problem !== undefined) return refuse(entry.problem, `${entry.path}: ${remedyFor(entry.problem)}`);
@@ -60,6 +60,16 @@ export function considerFile(
     );
   }
   return { kind: 'read' };
+}
+
+/** Why a file is a by-product of a system or a transfer; undefined if it is none. */
+export function byProductReason(path: string): string | undefined {
+  return BY_PRODUCTS.find(([shape]) => shape.test(path))?.[1];
+}
+
+/** True when a user would expect a picture behind the name. */
+export function isCalledPicture(path: string): boolean {
+  return IMAGE_NAME.test(path);
 }
 
 /**
@@ -75,11 +85,11 @@ export function considerKind(
 ): Ignored | Refused | { kind: 'take' } {
   if (kind === 'image') return { kind: 'take' };
   if (wanted === 'image') {
-    if (!explicit && !IMAGE_NAME.test(path)) return { kind: 'ignore', reason: 'not a picture' };
+    if (!explicit && !isCalledPicture(path)) return { kind: 'ignore', reason: 'not a picture' };
     return refuse('not_an_image', `${path} is ${KIND_NAMES[kind]}, not a picture; replace it by a JPEG, PNG or WebP.`);
   }
   if (kind !== 'other' || (wanted === 'bytes' && explicit)) return { kind: 'take' };
-  const isCalledSo = wanted === 'document' && (IMAGE_NAME.test(path) || DOCUMENT_NAME.test(path));
+  const isCalledSo = wanted === 'document' && (isCalledPicture(path) || DOCUMENT_NAME.test(path));
   if (!explicit && !isCalledSo) return { kind: 'ignore', reason: 'neither picture nor document' };
   return refuse(
     'unsupported_format',

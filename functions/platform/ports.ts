@@ -104,8 +104,10 @@ export interface Files {
   write(uri: string, content: FileContent, mimeType: string): Promise<void>;
   /** As `write`, but never replaces: false if it is there. */
   create(uri: string, content: FileContent, mimeType: string): Promise<boolean>;
-  /** Stores by content: the same bytes twice is one object. */
+  /** Stores by content: the same bytes twice is one object. Only what is made here is stored, never an untouched input. */
   put(bytes: Uint8Array, mimeType: string, size?: { width: number; height: number }): Promise<FileRef>;
+  /** Whether bytes with this SHA-256 were stored by `put`, hence made here. */
+  has(sha256: string): Promise<boolean>;
   /** What a file holds. One that lies elsewhere (`uri`) and is no longer the same: source_changed. */
   open(file: FileRef): Promise<Uint8Array>;
   /** A file to a place among the results; replaces in one step. */
@@ -124,6 +126,19 @@ export interface FileEntry {
   modifiedAt: number;
   /** Present when the entry could not be looked at (permissions, broken link). */
   problem?: ErrorCode;
+  /** What lies there now; absent with a `problem`. */
+  version?: FileVersion;
+  /** It bears the mark of `ownMark`, where files can bear one. */
+  isOwn?: boolean;
+}
+/** A file as it lay there at one time; written again, it is another version. */
+export interface FileVersion {
+  /** The same for the same version of the same file only. */
+  id: string;
+  /** Where exactly this version is read, if the store can tell versions apart; else where the file is. */
+  uri: string;
+  /** When it came to be there, by the store's clock, in milliseconds since 1970. */
+  createdAt: number;
 }
 export type FileContent = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 
@@ -145,6 +160,15 @@ export interface ModelPauses {
   pause(model: string, until: number): Promise<void>;
   /** When the latest pause of a model ends or ended; 0 if there was none. */
   pausedUntil(model: string): Promise<number>;
+}
+
+/** How often each source was taken from a drop of late: what a loop shows in. Shared by all processes. */
+export interface Sources {
+  /**
+   * Records these versions at `now`, once each, and gives for each of them how many versions of its source were recorded at
+   * `since` or later, itself included.
+   */
+  count(takes: readonly { source: string; version: string }[], at: { now: number; since: number }): Promise<number[]>;
 }
 
 export interface Clock {
@@ -169,6 +193,7 @@ export interface Platform {
   journal: Journal;
   queue: Queue;
   files: Files;
+  sources: Sources;
   models: Models;
   pauses: ModelPauses;
   clock: Clock;

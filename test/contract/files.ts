@@ -185,6 +185,33 @@ export function filesContract(name: string, makeSubject: () => Promise<FilesSubj
       expect(await files().list(uri, { recursive: true, limit: 9, after: uri })).toEqual([]);
     });
 
+    it('tells the versions of a file apart', async () => {
+      const folder = newFolder();
+      const uri = files().join(folder, 'mug.jpg');
+      const versionAt = async (root: string) => (await files().list(root, { recursive: true, limit: 9 }))[0]?.version;
+      await files().write(uri, 'one', 'image/jpeg');
+      const first = await versionAt(folder);
+      expect(first).toMatchObject({ id: expect.any(String), createdAt: expect.any(Number) });
+      expect(await versionAt(folder)).toEqual(first);
+      expect(await versionAt(uri)).toEqual(first);
+      expect(await read(first?.uri ?? '')).toBe('one');
+      await files().write(uri, 'two and more', 'image/jpeg');
+      const second = await versionAt(folder);
+      expect(second?.id).not.toBe(first?.id);
+      expect(second?.createdAt).toBeGreaterThanOrEqual(first?.createdAt ?? Number.POSITIVE_INFINITY);
+      expect(await read(second?.uri ?? '')).toBe('two and more');
+    });
+
+    it('knows what it stores', async () => {
+      const kinds = ['image/png', 'text/plain', 'application/x-unheard-of'];
+      for (const kind of kinds) {
+        const file = await files().put(Buffer.from(`known ${kind}`), kind);
+        expect(await files().has(file.sha256)).toBe(true);
+      }
+      await files().write(files().join(newFolder(), 'x.txt'), 'not stored', 'text/plain');
+      expect(await files().has(sha256('not stored'))).toBe(false);
+    });
+
     it('removes a file, and nothing if it is not there', async () => {
       const uri = files().join(newFolder(), 'gone.txt');
       await files().write(uri, 'x', 'text/plain');

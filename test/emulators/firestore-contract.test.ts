@@ -1,7 +1,9 @@
 import { afterAll, beforeAll } from 'vitest';
+import { firestoreSources } from '../../functions/platform/google/firestore-sources.ts';
 import { batchesContract } from '../contract/batches.ts';
 import { journalContract } from '../contract/journal.ts';
 import { pausesContract } from '../contract/pauses.ts';
+import { sourcesContract } from '../contract/sources.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
 import { type Emulator, startFirestoreEmulator } from '../support/emulators.ts';
 import { firestoreOn, firestoreSubject } from '../support/firestore-subject.ts';
@@ -16,4 +18,8 @@ describeEmulated('Firestore', () => {
   batchesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
   journalContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
   pausesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
+  sourcesContract('firestore', async () => {
+    const db = firestoreOn(emulator.host);
+    return { platform: { sources: firestoreSources(db) }, close: () => db.terminate() };
+  });
 });

@@ -3,6 +3,7 @@ import { filesContract } from '../contract/files.ts';
 import { journalContract } from '../contract/journal.ts';
 import { pausesContract } from '../contract/pauses.ts';
 import { queueContract } from '../contract/queue.ts';
+import { sourcesContract } from '../contract/sources.ts';
 import { localSubject } from './local-platform.ts';
 
 batchesContract('local', localSubject);
@@ -10,3 +11,4 @@ journalContract('local', localSubject);
 pausesContract('local', localSubject);
 queueContract('local', localSubject);
 filesContract('local', localSubject);
+sourcesContract('local', localSubject);

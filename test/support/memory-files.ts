@@ -42,6 +42,7 @@ export function memoryFiles(inputs: Readonly<Record<string, string>>): Files & {
       objects.set(file.sha256, bytes);
       return file;
     },
+    has: async (digest) => objects.has(digest),
     open: async (file) => {
       if (file.uri !== undefined) return Buffer.from(found(inputs[file.uri], file.uri));
       return found(objects.get(file.sha256), file.sha256);

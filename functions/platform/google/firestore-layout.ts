@@ -8,6 +8,7 @@ import { sha256 } from '../../lib/hash.ts';
  *     batches/{batch}/shards/{n}             works/{work key}: the items that took this work, one of each batch
  *     batches/{batch}/names/{hash}           a name that is taken
  *     batches/{batch}/items/{item}           modelPauses/{model}: until when a model is left alone
+ *                                            sources/{hash}: how often a source was taken from a drop
  *     …/items/{item}/steps/{epoch}-{key}     …/items/{item}/detail/outcome
  */
 export function batchesOf(db: Firestore): CollectionReference {
@@ -28,6 +29,10 @@ export function workRef(db: Firestore, workKey: string): DocumentReference {
 
 export function modelPauseRef(db: Firestore, model: string): DocumentReference {
   return db.collection('modelPauses').doc(documentId(model));
+}
+
+export function sourceRef(db: Firestore, source: string): DocumentReference {
+  return db.collection('sources').doc(documentId(source));
 }
 
 export function shardsOf(db: Firestore, batchId: string): CollectionReference {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
-import type { Batches, Clock, Files, Journal, Log, ModelPauses, Models, Platform } from '../ports.ts';
+import type { Batches, Clock, Files, Journal, Log, ModelPauses, Models, Platform, Sources } from '../ports.ts';
 import { pubsubQueue } from './pubsub-queue.ts';
 import { storageFiles } from './storage-files.ts';
 
@@ -59,7 +59,7 @@ function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics'])
   return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
 }
 
-type Store = Pick<Platform, 'batches' | 'journal' | 'pauses'>;
+type Store = Pick<Platform, 'batches' | 'journal' | 'sources' | 'pauses'>;
 
 const BATCHES: Record<keyof Batches, true> = {
   create: true,
@@ -82,6 +82,7 @@ const JOURNAL: Record<keyof Journal, true> = {
   release: true,
   expired: true,
 };
+const SOURCES: Record<keyof Sources, true> = { count: true };
 const PAUSES: Record<keyof ModelPauses, true> = { pause: true, pausedUntil: true };
 
 /** What is in Firestore, over one client. */
@@ -94,21 +95,24 @@ function firestoreOnDemand(settings: { projectId?: string; databaseId: string })
   return {
     batches: onDemand(BATCHES, async () => (await open()).batches),
     journal: onDemand(JOURNAL, async () => (await open()).journal),
+    sources: onDemand(SOURCES, async () => (await open()).sources),
     pauses: onDemand(PAUSES, async () => (await open()).pauses),
   };
 }
 
 async function openFirestore(settings: { projectId?: string; databaseId: string }): Promise<Store> {
-  const [{ Firestore }, { firestoreBatches }, { firestoreJournal }, { firestorePauses }] = await Promise.all([
+  const [{ Firestore }, { firestoreBatches }, { firestoreJournal }, { firestorePauses }, { firestoreSources }] = await Promise.all([
     import('@google-cloud/firestore'),
     import('./firestore-batches.ts'),
     import('./firestore-journal.ts'),
     import('./firestore-pauses.ts'),
+    import('./firestore-sources.ts'),
   ]);
   const db = new Firestore(settings);
   return {
     batches: firestoreBatches(db),
     journal: firestoreJournal(db, randomUUID()),
+    sources: firestoreSources(db),
     pauses: firestorePauses(db),
   };
 }

@@ -63,6 +63,10 @@ export function storageFiles(options: StorageFilesOptions): Files {
       await inTime(uri, (context) => writeObject(context, uri, bytes, { mimeType, marks, onlyNew: true }));
       return file;
     },
+    async has(digest) {
+      const uri = objectPlace(options, digest);
+      return await inTime(uri, ({ storage }) => isThere(storage, uri));
+    },
     open: (file) => inTime(storedUri(options, file), (context) => openStored(context, file)),
     copy: (file, uri) =>
       inTime(uri, (context) => (file.uri === undefined ? copyStored : copyInPlace)(context, file, uri)),
@@ -175,9 +179,21 @@ async function copyInPlace(context: Context, file: FileRef, uri: string): Promis
   await writeObject(context, uri, bytes, { mimeType: file.mimeType, marks: { sha256: file.sha256 } });
 }
 
-function storedUri({ objects: { bucket, prefix } }: StorageFilesOptions, file: FileRef): string {
-  if (file.uri !== undefined) return file.uri;
-  return joinUri(`gs://${bucket}/${prefix}`, [file.sha256.slice(0, 2), file.sha256]);
+function storedUri(options: StorageFilesOptions, file: FileRef): string {
+  return file.uri ?? objectPlace(options, file.sha256);
+}
+
+function objectPlace({ objects: { bucket, prefix } }: StorageFilesOptions, digest: string): string {
+  return joinUri(`gs://${bucket}/${prefix}`, [digest.slice(0, 2), digest]);
+}
+
+async function isThere(storage: Storage, uri: string): Promise<boolean> {
+  const [exists] = await objectAt(storage, parseObjectUri(uri))
+    .exists()
+    .catch((error: unknown) => {
+      throw readError(error, uri);
+    });
+  return exists;
 }
 
 function batchIdOf({ results }: StorageFilesOptions, uri: string): string | undefined {

@@ -1,6 +1,8 @@
 import type { Storage } from '@google-cloud/storage';
 import { z } from 'zod';
 import { ProofsheetError } from '../../domain/errors.ts';
+import { objectVersion } from '../../domain/object-event.ts';
+import { isOwnOutput } from '../../domain/own-mark.ts';
 import type { FileEntry, Files } from '../ports.ts';
 import { httpStatus, readError } from './storage-errors.ts';
 import { type ObjectPlace, objectUri, parseObjectUri } from './storage-uri.ts';
@@ -13,6 +15,7 @@ const objectSchema = z.object({
   generation: z.string(),
   // Of this generation; `updated` changes with its metadata too.
   timeCreated: z.iso.datetime({ offset: true }),
+  metadata: z.record(z.string(), z.string()).optional(),
 });
 const pageSchema = z.object({
   items: z.array(objectSchema).default([]),
@@ -59,7 +62,7 @@ async function listBelow(
       prefix,
       autoPaginate: false,
       maxResults,
-      fields: 'items(name,size,generation,timeCreated),prefixes,nextPageToken',
+      fields: 'items(name,size,generation,timeCreated,metadata),prefixes,nextPageToken',
       ...(last !== undefined && { startOffset: last }),
       ...(!recursive && { delimiter: '/' }),
       ...(pageToken !== undefined && { pageToken }),
@@ -69,7 +72,7 @@ async function listBelow(
     for (const item of items) {
       const path = item.name.slice(prefix.length);
       if (item.name === last || isLeftOut(path)) continue;
-      found.push({ uri: objectUri(bucket, item.name, item.generation), path, ...factsOf(item) });
+      found.push({ uri: objectUri(bucket, item.name, item.generation), path, ...factsOf(bucket, item) });
     }
     pageToken = nextPageToken;
     maxResults = MAX_PAGE;
@@ -88,9 +91,11 @@ async function lookUp(storage: Storage, root: string, { bucket, name, generation
     if (httpStatus(error) !== 404) throw error;
     throw new ProofsheetError('file_missing', `There is nothing at ${root}; check the name.`, { cause: error });
   });
-  return { uri: root, path: name.slice(name.lastIndexOf('/') + 1), ...factsOf(objectSchema.parse(metadata)) };
+  return { uri: root, path: name.slice(name.lastIndexOf('/') + 1), ...factsOf(bucket, objectSchema.parse(metadata)) };
 }
 
-function factsOf({ size, timeCreated }: z.infer<typeof objectSchema>): Pick<FileEntry, 'bytes' | 'modifiedAt'> {
-  return { bytes: size, modifiedAt: Date.parse(timeCreated) };
+function factsOf(bucket: string, object: z.infer<typeof objectSchema>): Omit<FileEntry, 'uri' | 'path'> {
+  const version = objectVersion({ bucket, ...object });
+  const isOwn = isOwnOutput(object.metadata);
+  return { bytes: object.size, modifiedAt: version.createdAt, version, ...(isOwn && { isOwn }) };
 }

@@ -30,6 +30,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
   'application/json': 'json',
   'text/plain': 'txt',
 };
+const OTHER_ENDING = 'bin';
 
 /**
  * Files of this machine. Objects are kept below `home` under the hash of their bytes and are on the disk before `put`
@@ -68,6 +69,8 @@ export function diskFiles({ home }: { home: string }): Files {
       await syncFolder(dirname(path));
       return file;
     },
+    has: async (digest) =>
+      [...Object.values(ENDINGS), OTHER_ENDING].some((ending) => isStored(objects, digest, ending)),
     open: (file) => openFile(objects, recent, file),
     async copy(file, uri) {
       const to = localPath(uri);
@@ -102,7 +105,15 @@ function localPath(uri: string): string {
 }
 
 function objectPath(objects: string, file: FileRef): string {
-  return resolve(objects, file.sha256.slice(0, 2), `${file.sha256}.${ENDINGS[file.mimeType] ?? 'bin'}`);
+  return pathOf(objects, file.sha256, ENDINGS[file.mimeType] ?? OTHER_ENDING);
+}
+
+function pathOf(objects: string, digest: string, ending: string): string {
+  return resolve(objects, digest.slice(0, 2), `${digest}.${ending}`);
+}
+
+function isStored(objects: string, digest: string, ending: string): boolean {
+  return objectSize(pathOf(objects, digest, ending)) !== undefined;
 }
 
 /** At once: the state folder is on this machine, and a turn through the thread pool costs ten times the look. */

@@ -100,7 +100,7 @@ export function diskListing(): (
     const stats = await statRoot(root);
     if (!stats.isDirectory()) {
       if (!stats.isFile()) throw new ProofsheetError('unreadable_file', `${root} is neither a file nor a folder.`);
-      return root > walk.after ? [{ uri: root, path: basename(root), ...factsOf(stats) }] : [];
+      return root > walk.after ? [{ uri: root, path: basename(root), ...factsOf(root, stats) }] : [];
     }
     await walkFolder(walk, root, '', []);
     return walk.found;
@@ -157,7 +157,7 @@ async function linkedChild(folder: string, entry: Dirent): Promise<Child | undef
 async function lookAt(child: Child, uri: string, path: string): Promise<FileEntry | undefined> {
   if (child.problem !== undefined) return problemEntry(uri, path, child.problem);
   try {
-    return { uri, path, ...factsOf(await stat(uri)) };
+    return { uri, path, ...factsOf(uri, await stat(uri)) };
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     // Bytes that are no UTF-8 were replaced in the name, which therefore leads nowhere.
@@ -165,8 +165,10 @@ async function lookAt(child: Child, uri: string, path: string): Promise<FileEntr
   }
 }
 
-function factsOf(stats: Stats): Pick<FileEntry, 'bytes' | 'modifiedAt'> {
-  return { bytes: stats.size, modifiedAt: Math.floor(stats.mtimeMs) };
+/** A file that was moved here keeps the time of its content; only the time of its inode says since when it is here. */
+function factsOf(uri: string, { size, mtimeMs, ctimeMs }: Stats): Omit<FileEntry, 'uri' | 'path'> {
+  const version = { id: `${uri}#${mtimeMs}-${size}`, uri, createdAt: Math.floor(ctimeMs) };
+  return { bytes: size, modifiedAt: Math.floor(mtimeMs), version };
 }
 
 function problemEntry(uri: string, path: string, problem: NonNullable<FileEntry['problem']>): FileEntry {

@@ -7,6 +7,7 @@ import { openDatabase } from './sqlite.ts';
 import { sqliteBatches } from './sqlite-batches.ts';
 import { sqliteJournal } from './sqlite-journal.ts';
 import { sqlitePauses } from './sqlite-pauses.ts';
+import { sqliteSources } from './sqlite-sources.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface LocalPlatformOptions {
@@ -35,6 +36,7 @@ export function localPlatform(options: LocalPlatformOptions): {
       journal: sqliteJournal(db, presence, clock),
       queue: messages,
       files: diskFiles({ home }),
+      sources: sqliteSources(db),
       models,
       pauses: sqlitePauses(db),
       clock,

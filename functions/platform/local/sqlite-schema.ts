@@ -57,6 +57,11 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT;
   `,
   'CREATE TABLE model_pauses (model TEXT PRIMARY KEY, until INTEGER NOT NULL) STRICT, WITHOUT ROWID;',
+  `
+  CREATE TABLE takes (
+    source TEXT NOT NULL, version TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (source, version)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the schema up to date, or refuses a database of a newer proofsheet with `storage`. */
