@@ -7,11 +7,11 @@ import type { ItemDetail } from '../domain/outcome.ts';
 
 /** Batches and their items. Every method is atomic by itself. */
 export interface Batches {
-  /** Write-once by id; false if it is there, or if an unfinished batch has the same command key. */
-  create(batch: Batch): Promise<boolean>;
+  /** Write-once by id; false if it is there, if an unfinished batch has the same command key, or if as many run as may. */
+  create(batch: Batch, most?: { running: number }): Promise<boolean>;
   get(batchId: string): Promise<Batch | undefined>;
-  /** Newest first; `unfinished`: only those running or paused. */
-  list(page: { limit: number; commandKey?: string; unfinished?: boolean }): Promise<Batch[]>;
+  /** Newest first, those after the batch `after`; `unfinished`: only those running or paused. */
+  list(page: { limit: number; after?: string; commandKey?: string; unfinished?: boolean }): Promise<Batch[]>;
   /** Read, decide, write if nobody wrote in between, else again. `decide` returns undefined to leave all as it is. Gives the batch afterwards. */
   change(batchId: string, decide: (batch: Batch) => Partial<Batch> | undefined): Promise<Batch>;
   /**

@@ -62,6 +62,23 @@ export function batchesContract(name: string, makeSubject: MakeStoreSubject): vo
       expect(created.filter(Boolean)).toHaveLength(1);
     });
 
+    it('lets no more batches run than may, of many who are created at once', async () => {
+      const before = (await batches().list({ limit: 1000, unfinished: true })).filter(
+        ({ state }) => state === 'running',
+      );
+      const most = { running: before.length + 3 };
+      const made = Array.from({ length: 8 }, () => sampleBatch());
+      const created = await Promise.all(made.map((batch) => batches().create(batch, most)));
+      expect(created.filter(Boolean)).toHaveLength(3);
+      expect(await batches().create(sampleBatch())).toBe(true);
+      const first = made[created.indexOf(true)];
+      await batches().change(first?.id ?? '', () => ({ state: 'paused' }));
+      const last = sampleBatch();
+      expect(await batches().create(last, { running: most.running + 1 })).toBe(true);
+      expect(await batches().create(sampleBatch(), { running: most.running + 1 })).toBe(false);
+      expect(await batches().get(last.id)).toEqual(last);
+    });
+
     it('lists batches newest first, of one command if asked', async () => {
       const one = await newBatch({ createdAt: 1_800_000_000_001, commandKey: 'list-one', state: 'finished' });
       const two = await newBatch({ createdAt: 1_800_000_000_003, commandKey: 'list-two' });
@@ -70,6 +87,10 @@ export function batchesContract(name: string, makeSubject: MakeStoreSubject): vo
       expect(ids(await batches().list({ limit: 3 }))).toEqual([two.id, three.id, one.id]);
       expect(ids(await batches().list({ limit: 1 }))).toEqual([two.id]);
       expect(ids(await batches().list({ limit: 9, commandKey: 'list-one' }))).toEqual([three.id, one.id]);
+      expect(ids(await batches().list({ limit: 1, after: two.id }))).toEqual([three.id]);
+      expect(ids(await batches().list({ limit: 1, after: three.id }))).toEqual([one.id]);
+      expect(ids(await batches().list({ limit: 9, after: three.id, commandKey: 'list-one' }))).toEqual([one.id]);
+      expect(await batches().list({ limit: 9, after: 'no-such-batch' })).toEqual([]);
     });
 
     it('lists running and paused batches only, if asked', async () => {

@@ -8,7 +8,7 @@ import { countsOf } from './firestore-counts.ts';
 import { batchFields, batchFrom, batchOf, itemFrom, noSuchBatch, unpacked } from './firestore-documents.ts';
 import { translating } from './firestore-errors.ts';
 import { receiveItems } from './firestore-intake.ts';
-import { batchesOf, batchRef, commandRef, detailRef, itemRef, itemsOf } from './firestore-layout.ts';
+import { batchesOf, batchRef, commandRef, detailRef, itemRef, itemsOf, startGateRef } from './firestore-layout.ts';
 import { reopenItems } from './firestore-reopen.ts';
 
 const UNFINISHED = ['running', 'paused'];
@@ -18,7 +18,7 @@ const STAMPS = 50;
 /** Batches in Firestore. What decides between two writers is a precondition in the commit that makes the change. */
 export function firestoreBatches(db: Firestore): Batches {
   return translating<Batches>({
-    create: (batch) => createBatch(db, batch),
+    create: (batch, most) => createBatch(db, batch, most?.running),
     get: async (batchId) => batchFrom(await batchRef(db, batchId).get()),
     list: (page) => newestBatches(db, page),
     change: (batchId, decide) => changeBatch(db, batchId, decide),
@@ -32,32 +32,49 @@ export function firestoreBatches(db: Firestore): Batches {
   });
 }
 
-/** The command's document is the lock; which of its batches are unfinished is read from the batches. */
-async function createBatch(db: Firestore, batch: Batch): Promise<boolean> {
+/**
+ * The command's document is the lock; which of its batches are unfinished is read from the batches. Where only so many may
+ * run, all who create have one lock in common.
+ */
+async function createBatch(db: Firestore, batch: Batch, mostRunning: number | undefined): Promise<boolean> {
   const stamp = newStamp();
   const ref = batchRef(db, batch.id);
-  const lock = commandRef(db, batch.commandKey);
+  const locks = [commandRef(db, batch.commandKey), ...(mostRunning === undefined ? [] : [startGateRef(db)])];
   return await inRounds(async (): Promise<{ kind: 'done'; result: boolean } | NotCommitted> => {
-    const [there, locked] = await readAll(db, [ref, lock]);
+    const [there, ...locked] = await readAll(db, [ref, ...locks]);
     if (there?.exists) return { kind: 'done', result: stampsOf(there).includes(stamp) };
     const same = batchesOf(db).where('commandKey', '==', batch.commandKey).where('state', 'in', UNFINISHED).limit(1);
     if (!(await same.get()).empty) return { kind: 'done', result: false };
+    if (mostRunning !== undefined && (await countRunning(db, mostRunning)) >= mostRunning) {
+      return { kind: 'done', result: false };
+    }
     const write = db.batch().create(ref, { ...batchFields(batch), stamps: [stamp] });
-    if (locked?.exists) write.update(lock, { batchId: batch.id }, unchangedSince(locked));
-    else write.create(lock, { batchId: batch.id });
+    for (const [index, lock] of locks.entries()) {
+      const before = locked[index];
+      if (before?.exists) write.update(lock, { batchId: batch.id }, unchangedSince(before));
+      else write.create(lock, { batchId: batch.id });
+    }
     const committed = await commitOnce(write);
     return committed.kind === 'done' ? { kind: 'done', result: true } : committed;
   });
 }
 
-async function newestBatches(
-  db: Firestore,
-  { limit, commandKey, unfinished }: { limit: number; commandKey?: string; unfinished?: boolean },
-): Promise<Batch[]> {
-  let some: Query = batchesOf(db);
+/** Up to `limit`. */
+async function countRunning(db: Firestore, limit: number): Promise<number> {
+  return (await batchesOf(db).where('state', '==', 'running').select().limit(limit).get()).size;
+}
+
+async function newestBatches(db: Firestore, page: Parameters<Batches['list']>[0]): Promise<Batch[]> {
+  const { limit, after, commandKey, unfinished } = page;
+  let some: Query = batchesOf(db).orderBy('createdAt', 'desc').orderBy('__name__', 'desc').limit(limit);
   if (commandKey !== undefined) some = some.where('commandKey', '==', commandKey);
   if (unfinished === true) some = some.where('state', 'in', UNFINISHED);
-  const found = await some.orderBy('createdAt', 'desc').orderBy('__name__', 'desc').limit(limit).get();
+  if (after !== undefined) {
+    const last = await batchRef(db, after).get();
+    if (!last.exists) return [];
+    some = some.startAfter(last);
+  }
+  const found = await some.get();
   return found.docs.flatMap((snapshot) => batchFrom(snapshot) ?? []);
 }
 

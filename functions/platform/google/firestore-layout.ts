@@ -10,6 +10,7 @@ import { sha256 } from '../../lib/hash.ts';
  *     batches/{batch}/items/{item}           modelPauses/{model}: until when a model is left alone
  *                                            sources/{hash}: how often a source was taken from a drop
  *     …/items/{item}/steps/{epoch}-{key}     …/items/{item}/detail/outcome
+ *     gates/start: lets one batch pass at a time where only so many may run
  */
 export function batchesOf(db: Firestore): CollectionReference {
   return db.collection('batches');
@@ -21,6 +22,10 @@ export function batchRef(db: Firestore, batchId: string): DocumentReference {
 
 export function commandRef(db: Firestore, commandKey: string): DocumentReference {
   return db.collection('commands').doc(documentId(commandKey));
+}
+
+export function startGateRef(db: Firestore): DocumentReference {
+  return db.collection('gates').doc('start');
 }
 
 export function workRef(db: Firestore, workKey: string): DocumentReference {

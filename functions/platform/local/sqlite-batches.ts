@@ -13,7 +13,7 @@ const REOPEN_PAGE = 2000;
 export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches {
   let last: { doc: string; batch: Batch } | undefined;
   return {
-    create: (batch) => db.write((sql) => insertBatch(sql, batch)),
+    create: (batch, most) => db.write((sql) => insertBatch(sql, batch, most?.running ?? Number.MAX_SAFE_INTEGER)),
     get: (batchId) =>
       db.read((sql) => {
         const doc = docOf(sql, batchId);
@@ -52,10 +52,11 @@ export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches 
   };
 }
 
-function insertBatch(sql: Sql, batch: Batch): boolean {
+function insertBatch(sql: Sql, batch: Batch, mostRunning: number): boolean {
   const inserted = sql.run(
     `INSERT INTO batches (id, created_at, command_key, state, doc) SELECT ?, ?, ?, ?, ?
      WHERE NOT EXISTS (SELECT 1 FROM batches WHERE command_key = ? AND state IN ('running', 'paused'))
+       AND (SELECT count(*) FROM batches WHERE state = 'running') < ?
      ON CONFLICT DO NOTHING`,
     batch.id,
     batch.createdAt,
@@ -63,6 +64,7 @@ function insertBatch(sql: Sql, batch: Batch): boolean {
     batch.state,
     JSON.stringify(batch),
     batch.commandKey,
+    mostRunning,
   );
   return inserted > 0;
 }
@@ -77,12 +79,15 @@ function batchNamed(sql: Sql, batchId: string): Batch {
   throw new ProofsheetError('not_found', `There is no batch ${batchId}; see \`proofsheet list\`.`);
 }
 
-function newestBatches(sql: Sql, page: { limit: number; commandKey?: string; unfinished?: boolean }): Batch[] {
+function newestBatches(sql: Sql, page: Parameters<Batches['list']>[0]): Batch[] {
   const rows = sql.all<{ doc: string }>(
     `SELECT doc FROM batches WHERE command_key = coalesce(?, command_key) AND (? OR state IN ('running', 'paused'))
+       AND (? IS NULL OR (created_at, id) < (SELECT created_at, id FROM batches WHERE id = ?))
      ORDER BY created_at DESC, id DESC LIMIT ?`,
     page.commandKey ?? null,
     page.unfinished === true ? 0 : 1,
+    page.after ?? null,
+    page.after ?? null,
     page.limit,
   );
   return rows.map((row) => batchFrom(row.doc));
