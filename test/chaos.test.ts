@@ -16,6 +16,7 @@ import { seededRandom } from './support/seeded-random.ts';
 import { makeQuickHome } from './support/temp-home.ts';
 
 const SEEDS = 150;
+const DROP_SEEDS = 60;
 const TEXTS = Object.fromEntries(['0', '1', '2', '3', '4'].map((n) => [`/texts/${n}.txt`, `Text number ${n}.`]));
 const REFUSED = sha256('Text number 0.');
 const STEPS_EACH = 4;
@@ -62,26 +63,40 @@ afterAll(async () => {
 });
 
 it('keeps its promises under duplicates, disorder, zombies, crashes and failing writes', async () => {
-  const all = { crashes: 0, refused: 0, lost: 0 };
-  for (let seed = 1; seed <= SEEDS; seed++) {
-    const { happened, lost } = await chaos(seed).catch((cause) => {
-      throw new Error(`Seed ${seed}: ${cause.message}`, { cause });
-    });
-    all.crashes += happened.crashes;
-    all.refused += happened.refused;
-    all.lost += lost;
-  }
+  const all = await chaosOf(range(1, SEEDS), 0);
   // The world is as bad as it should be.
   expect(all.crashes).toBeGreaterThan(SEEDS / 2);
   expect(all.refused).toBeGreaterThan(SEEDS / 2);
   expect(all.lost).toBeGreaterThan(SEEDS / 2);
 });
 
-async function chaos(seed: number): Promise<{ happened: Happened; lost: number }> {
+it('keeps them as well where messages are never delivered, with a sweep now and then', async () => {
+  const all = await chaosOf(range(SEEDS + 1, DROP_SEEDS), 0.3);
+  expect(all.crashes).toBeGreaterThan(DROP_SEEDS / 2);
+  expect(all.dropped).toBeGreaterThan(DROP_SEEDS * 5);
+});
+
+const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, n) => first + n);
+
+async function chaosOf(seeds: readonly number[], drops: number) {
+  const all = { crashes: 0, refused: 0, lost: 0, dropped: 0 };
+  for (const seed of seeds) {
+    const { happened, lost } = await chaos(seed, drops).catch((cause) => {
+      throw new Error(`Seed ${seed}: ${cause.message}`, { cause });
+    });
+    all.crashes += happened.crashes;
+    all.refused += happened.refused;
+    all.dropped += happened.dropped;
+    all.lost += lost;
+  }
+  return all;
+}
+
+async function chaos(seed: number, drops: number): Promise<{ happened: Happened; lost: number }> {
   const { batches, journal } = local.platform;
   const recipes = { [recipe.name]: recipe };
   const platform = { ...local.platform, files: memoryFiles(TEXTS) };
-  const world = chaoticWorld({ platform, clock, recipes, reply, random: seededRandom(seed) });
+  const world = chaoticWorld({ platform, clock, recipes, reply, random: seededRandom(seed), drops });
   const batchId = await world.run(requestOf(seed));
   const { happened } = world;
 

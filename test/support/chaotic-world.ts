@@ -28,6 +28,8 @@ export interface Happened {
   /** Writes of workers who had lost their lease. */
   refused: number;
   crashes: number;
+  /** Messages that were published and never delivered. */
+  dropped: number;
   /** Reads and writes of the store under way. */
   writing: number;
   /** Calls that deliveries under way may have lost when a process died, a write failed or leases ran out. */
@@ -36,7 +38,8 @@ export interface Happened {
 
 /**
  * A batch in a world where messages come twice and in any order, answers come in any order, leases run out under waiting
- * workers, processes die at any write and writes fail once they are done. All by the numbers of `random`.
+ * workers, processes die at any write and writes fail once they are done. Where messages are dropped as well, a sweep comes now and
+ * then. All by the numbers of `random`.
  */
 export function chaoticWorld(of: {
   platform: Platform;
@@ -44,11 +47,22 @@ export function chaoticWorld(of: {
   recipes: RecipeRegistry;
   reply: (request: ModelRequest) => ModelAnswer;
   random: () => number;
+  /** Share of the messages that are never delivered. */
+  drops: number;
 }) {
   const { platform, clock, random } = of;
   const chance = (share: number): boolean => random() < share;
   const take = <T>(from: T[]): T | undefined => from.splice(Math.floor(random() * from.length), 1)[0];
-  const happened: Happened = { ends: new Map(), finished: 0, paid: 0, refused: 0, crashes: 0, writing: 0, atRisk: 0 };
+  const happened: Happened = {
+    ends: new Map(),
+    finished: 0,
+    paid: 0,
+    refused: 0,
+    crashes: 0,
+    dropped: 0,
+    writing: 0,
+    atRisk: 0,
+  };
   let idle = 0;
   const queue = messageList();
   const waitingCalls: (() => void)[] = [];
@@ -81,7 +95,7 @@ export function chaoticWorld(of: {
   }
 
   function appOver(on: Platform): App {
-    const limits = { itemAgeMs: Number.POSITIVE_INFINITY };
+    const limits = { itemAgeMs: Number.POSITIVE_INFINITY, batchAgeMs: Number.POSITIVE_INFINITY };
     return createApp(on, { prices: PRICES, stop: new AbortController().signal, recipes: of.recipes, limits });
   }
 
@@ -116,9 +130,12 @@ export function chaoticWorld(of: {
     if (batch?.state === 'paused') await resumeBatch(appOver(seen), batchId, { failed: false, errors: false });
     if (underWay.size < 8 && queue.waiting.length > 0) {
       const message = take(queue.waiting);
-      if (message !== undefined) deliver(message);
-      if (message !== undefined && chance(0.2)) queue.waiting.push(message);
+      const isDropped = of.drops > 0 && chance(of.drops);
+      if (isDropped) happened.dropped += 1;
+      if (message !== undefined && !isDropped) deliver(message);
+      if (message !== undefined && !isDropped && chance(0.2)) queue.waiting.push(message);
     }
+    if (of.drops > 0 && chance(0.1)) deliver({ kind: 'tick' });
     if (chance(0.6)) take(waitingCalls)?.();
     if (waitingCalls.length === 0 || chance(0.3)) await quiet();
     // Leases run out under workers that wait for an answer; and where nobody waits for one, all wait for the time.
