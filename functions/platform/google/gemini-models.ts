@@ -2,8 +2,9 @@ import { type GenerateContentResponse, GoogleGenAI, type GoogleGenAIOptions, Ser
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { LaneName, ModelRequest } from '../../domain/model-call.ts';
 import type { CallOptions, Models } from '../ports.ts';
+import { withinCallLimit } from './call-limit.ts';
 import { readAnswer } from './gemini-answer.ts';
-import { sentence, translateFailure } from './gemini-errors.ts';
+import { translateFailure } from './gemini-errors.ts';
 import { type OpenFile, toGeminiRequest } from './gemini-request.ts';
 
 export type GeminiAuth =
@@ -41,27 +42,18 @@ export function geminiModels(options: GeminiOptions): Models {
     return client;
   };
 
-  /** Sends within the time limit. The SDK throws the same AbortError for a timeout and for the caller's abort. */
   async function send<T>(
     model: string,
-    { timeoutMs, signal }: Pick<CallOptions, 'timeoutMs' | 'signal'>,
+    limit: Pick<CallOptions, 'timeoutMs' | 'signal'>,
     request: (client: GoogleGenAI, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    signal?.throwIfAborted();
-    const ours = new AbortController();
-    const timer = setTimeout(() => ours.abort(timeoutOf(model, timeoutMs)), timeoutMs);
-    const follow = () => ours.abort(signal?.reason);
-    signal?.addEventListener('abort', follow, { once: true });
-    try {
-      // The race also ends what the SDK does not abort, such as fetching an access token.
-      return await Promise.race([abortOf(ours.signal), request(connect(), ours.signal)]);
-    } catch (thrown) {
-      if (ours.signal.aborted) throw ours.signal.reason;
-      throw translateFailure(thrown, { model, now: now(), secrets });
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', follow);
-    }
+    return await withinCallLimit(model, limit, async (signal) => {
+      try {
+        return await request(connect(), signal);
+      } catch (thrown) {
+        throw translateFailure(thrown, { model, now: now(), secrets });
+      }
+    });
   }
 
   async function look(model: string): Promise<{ model: string; error?: ProofsheetError }> {
@@ -144,17 +136,6 @@ function generate(request: ModelRequest, lane: LaneName, open: OpenFile) {
       },
     });
   };
-}
-
-function abortOf(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
-function timeoutOf(model: string, timeoutMs: number): ProofsheetError {
-  const message = sentence(model, `gave no answer within ${timeoutMs / 1000} s`, 'timeout');
-  return new ProofsheetError('timeout', message, { disposition: 'transient' });
 }
 
 /** What the looks at the models say about the key or credentials: an answer about the model means they were accepted. */
