@@ -14,7 +14,9 @@ import { runCommand } from './commands/run.ts';
 import { harmless } from './commands/terminal.ts';
 import { asProofsheetError, ProofsheetError } from './domain/errors.ts';
 import { jsonLog } from './lib/log.ts';
+import { openGecko, withGecko } from './platform/google/gecko-access.ts';
 import { geminiModels } from './platform/google/gemini-models.ts';
+import { stagedPictures } from './platform/google/staged-pictures.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
 import { localPlatform } from './platform/local/index.ts';
 import { modelRouter, SIMULATED_MODEL_IDS } from './platform/local/model-router.ts';
@@ -76,7 +78,8 @@ function openLocal(settings: Settings): OpenApp {
   const files = diskFiles({ home: settings.home });
   const { auth, baseUrl } = settings.gemini;
   const gemini = auth && geminiModels({ auth, open: files.open, ...(baseUrl !== undefined && { baseUrl }) });
-  const models = modelRouter(simulatedModels({ open: files.open }), gemini);
+  const { gecko, unavailable } = openGeckoOf(settings, files);
+  const models = modelRouter(simulatedModels({ open: files.open }), gemini && withGecko(gemini, gecko));
   const log = jsonLog((line) => appendLog(settings.home, line), Date.now, ['warn', 'error']);
   let app: App | undefined;
   const local = localPlatform({
@@ -87,7 +90,7 @@ function openLocal(settings: Settings): OpenApp {
       if (app !== undefined) await settleDeadLetter(app, message, reason);
     },
   });
-  app = createApp(local.platform, { prices: settings.prices, stop: stop.signal });
+  app = createApp(local.platform, { prices: settings.prices, unavailable, stop: stop.signal });
   return {
     app,
     deliveries: local.deliveries,
@@ -95,6 +98,13 @@ function openLocal(settings: Settings): OpenApp {
     doctor: () => Promise.resolve(machineChecks(settings)),
     close: local.close,
   };
+}
+
+function openGeckoOf({ gemini, gecko }: Settings, files: ReturnType<typeof diskFiles>): ReturnType<typeof openGecko> {
+  const { auth, baseUrl } = gemini;
+  const { bucket: objects, location } = gecko;
+  const pictures = objects && stagedPictures({ objects, open: files.open });
+  return openGecko({ auth, location, pictures, ...(baseUrl !== undefined && { baseUrl }) });
 }
 
 function makeHome(home: string): void {

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type PriceTable, priceTableSchema } from './domain/cost.ts';
 import { refuseInside } from './domain/drop-gate.ts';
 import { ProofsheetError } from './domain/errors.ts';
+import { GECKO } from './domain/model-call.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -18,7 +19,9 @@ const fileSchema = z.strictObject({
   textModel: z.string().optional(),
   imageModel: z.string().optional(),
   judgeModel: z.string().optional(),
-  judge: z.enum(['rubric', 'gecko_text2image_v1']).optional(),
+  judge: z.enum(['rubric', GECKO]).optional(),
+  judgeBucket: z.string().optional(),
+  judgeLocation: z.string().optional(),
   threshold: z.number().min(0).max(1).optional(),
   maxAttempts: z.number().int().min(1).max(10).optional(),
   maxConcurrent: z.number().int().min(1).max(1000).optional(),
@@ -41,6 +44,11 @@ export interface Settings {
   readonly home: string;
   readonly outputDir: string;
   readonly gemini: { readonly auth?: GeminiAuth; readonly baseUrl?: string };
+  readonly gecko: {
+    readonly location: string;
+    /** Where pictures are put for the service to read. */
+    readonly bucket?: { readonly bucket: string; readonly prefix: string };
+  };
   /** Members that are set, for the recipe's own schema to complete. */
   readonly recipe: Readonly<Record<string, unknown>>;
   readonly maxConcurrent: number;
@@ -107,6 +115,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     ),
     outputDir: resolve(sources.cwd, env.OUTPUT_DIR ?? file.outputDir ?? 'output'),
     gemini: { ...(auth && { auth }), ...(baseUrl && { baseUrl }) },
+    gecko: geckoSettings(env, file),
     recipe: recipeSettings(env, file),
     maxConcurrent: wholeNumber(env, 'MAX_CONCURRENT_REQUESTS', 1000) ?? file.maxConcurrent ?? 5,
     maxRetries: wholeNumber(env, 'MAX_RETRIES', 20) ?? file.maxRetries ?? 5,
@@ -186,6 +195,20 @@ function wordList(text: string | undefined): string[] | undefined {
     ?.split(',')
     .map((word) => word.trim())
     .filter((word) => word !== '');
+}
+
+/** Not every metric is said to be at the location "global", which is the default for models. */
+function geckoSettings(env: Env, file: FileSettings): Settings['gecko'] {
+  const models = env.GOOGLE_CLOUD_LOCATION;
+  const location =
+    env.JUDGE_LOCATION ?? file.judgeLocation ?? (models === undefined || models === 'global' ? 'us-central1' : models);
+  const place = env.JUDGE_BUCKET ?? file.judgeBucket;
+  if (place === undefined) return { location };
+  const [, bucket, prefix = ''] = /^gs:\/\/([a-z0-9][a-z0-9._-]*)(?:\/(.*?))?\/*$/.exec(place) ?? [];
+  if (bucket === undefined) {
+    throw new ProofsheetError('usage', `JUDGE_BUCKET is "${place}"; set it to a place such as gs://my-bucket/judge.`);
+  }
+  return { location, bucket: { bucket, prefix } };
 }
 
 function recipeSettings(env: Env, file: FileSettings): Record<string, unknown> {

@@ -8,6 +8,8 @@ import { recipes } from '../recipes/index.ts';
 export interface App extends Platform {
   recipes: RecipeRegistry;
   prices: PriceTable;
+  /** Model ids that cannot be asked with what is configured here, each with a sentence that says why and what to do. */
+  unavailable: Readonly<Record<string, string>>;
   /** One limiter per model id and bound, shared by all items of the process. */
   limiterFor(model: string, max: number): Limiter;
   /** Resolves when the item at hand may make calls; gives what is to be called when it needs no more of them. */
@@ -58,6 +60,7 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
     ...platform,
     recipes: bounds.recipes ?? recipes,
     prices: bounds.prices,
+    unavailable: bounds.unavailable ?? {},
     limiterFor,
     enterCalls: () => Promise.resolve(() => undefined),
     limits,
@@ -68,6 +71,7 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
 export interface AppBounds {
   prices: PriceTable;
   stop: AbortSignal;
+  unavailable?: App['unavailable'];
   limits?: Partial<Limits>;
   /** Other recipes than the built-in ones. */
   recipes?: RecipeRegistry;

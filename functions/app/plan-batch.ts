@@ -5,7 +5,7 @@ import type { NewItem } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { FIRST_INPUT, inputPage, type PlannedBatch } from './input-pages.ts';
 import { prepareInput } from './prepare-input.ts';
-import { checkColumns, parseRecipeSettings, recipeNamed, requireColumns } from './recipe-settings.ts';
+import { availableModels, checkColumns, parseRecipeSettings, recipeNamed, requireColumns } from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
 import type { StartRequest } from './start-batch.ts';
 
@@ -29,7 +29,7 @@ export async function planBatch(app: App, request: StartRequest): Promise<Plan> 
   checkColumns(recipe, settings, inputs);
   const recipeFingerprint = hashOf(settings);
   const batch = { inputs, selection, recipe: recipe.name, recipeSettings: settings, recipeFingerprint };
-  const models = [...new Set(recipe.models(settings))];
+  const models = availableModels(app, recipe, settings);
   const unpriced = unpricedModels(models, app.prices, app.clock.now());
   const plan: Plan = { items: 0, refused: [], ignored: {}, models, unpriced, calls: { least: 0, most: 0 } };
   for (const input of inputs) await resolveInput(app, input);

@@ -68,3 +68,15 @@ export function requireColumns(recipe: Recipe, settings: unknown, metadata: Meta
     `The prompt asks for {{${missing}}}, which this item does not have (its columns: ${there}); add it to the manifest or change the prompt.`,
   );
 }
+
+/** The models these settings use, or the sentence that says why one of them cannot be asked. */
+export function availableModels(
+  app: Pick<App, 'unavailable'>,
+  recipe: Recipe,
+  settings: Record<string, unknown>,
+): string[] {
+  const models = [...new Set(recipe.models(settings))];
+  const why = models.flatMap((model) => app.unavailable[model] ?? [])[0];
+  if (why !== undefined) throw new ProofsheetError('usage', why);
+  return models;
+}

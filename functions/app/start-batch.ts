@@ -4,7 +4,7 @@ import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 import { resumeBatch } from './control-batch.ts';
-import { checkColumns, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import { availableModels, checkColumns, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
 
 export interface StartRequest {
@@ -29,7 +29,7 @@ export interface StartRequest {
 export async function startBatch(app: App, request: StartRequest): Promise<{ batch: Batch; joined: boolean }> {
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
-  recipe.models(settings);
+  availableModels(app, recipe, settings);
   checkColumns(recipe, settings, request.inputs);
   checkRunSettings(request.run);
   for (const input of request.inputs) await resolveInput(app, input);

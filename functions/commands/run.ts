@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type StartRequest, startBatch } from '../app/start-batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import { GECKO } from '../domain/model-call.ts';
 import type { Settings } from '../settings.ts';
 import { type CommandContext, type CommonFlags, type OpenApp, withApp } from './context.ts';
 import { bytesFrom, numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
@@ -105,7 +106,7 @@ function requestFrom(
   const simulated = flags.simulate === true || settings.gemini.auth === undefined;
   const outputRoot = flags.outputDir === undefined ? settings.outputDir : resolve(context.cwd, flags.outputDir);
   const given = { threshold: flags.threshold, maxAttempts: flags.maxAttempts, aspectRatio: flags.aspectRatio, prompt };
-  const recipeSettings = { ...settings.recipe, ...(simulated && open.simulatedModels), ...defined(given) };
+  const recipeSettings = { ...settings.recipe, ...(simulated && simulation(open)), ...defined(given) };
   return {
     inputs: inputs.map((input) => (input.startsWith('gs://') ? input : resolve(context.cwd, input))),
     selection: {
@@ -149,11 +150,19 @@ function nameFor(inputs: readonly string[]): string {
   return inputs.length === 1 ? first : `${first} and ${inputs.length - 1} more`;
 }
 
+/** What stands in for the models and for judges that are none. */
+function simulation({ simulatedModels }: OpenApp): Record<string, unknown> {
+  return { ...simulatedModels, judge: 'rubric' };
+}
+
 function sayLoudly(context: CommandContext, settings: Settings): void {
   const why = settings.gemini.auth
     ? ''
     : ' No Gemini key or project is configured; set GEMINI_API_KEY for real results.';
   context.note(`SIMULATED: the built-in simulated model answers.${why}`);
+  if (settings.recipe.judge === GECKO) {
+    context.note(`SIMULATED: the judge ${GECKO} cannot be simulated; the built-in rubric judge takes its place.`);
+  }
 }
 
 async function confirm(context: CommandContext): Promise<void> {

@@ -9,6 +9,8 @@ const rateSchema = z.object({
   /** Text output; thoughts cost the same. */
   output: z.number().nonnegative(),
   outputImage: z.number().nonnegative().optional(),
+  /** US dollars per call, beside the tokens; the lane does not change it. */
+  call: z.number().nonnegative().optional(),
 });
 
 const modelPriceSchema = rateSchema.extend({
@@ -43,7 +45,8 @@ export function costOf(
     factor * (usage.input - usage.cached) * rate.input +
     usage.cached * (rate.cached ?? factor * rate.input) +
     factor * (usage.output + usage.thoughts) * rate.output +
-    factor * usage.outputImage * (rate.outputImage ?? 0);
+    factor * usage.outputImage * (rate.outputImage ?? 0) +
+    1e6 * (rate.call ?? 0);
   return Math.ceil(Number((perMillion * 1000).toFixed(6)));
 }
 

@@ -16,11 +16,27 @@ export type FileRef = z.infer<typeof fileRefSchema>;
 const partSchema = z.union([z.object({ text: z.string() }), z.object({ file: fileRefSchema })]);
 
 /**
- * What is asked of a model. Files are named, never inlined, so a request is small, can be recorded and parked, and has a
+ * Model id of the one judging service: Google's Gecko metric for text and picture. Always with its version, for what an unnamed
+ * version means has changed before, and scores of two versions cannot be compared.
+ */
+export const GECKO = 'gecko_text2image_v1';
+
+/** One thing that a judging service looks for in a picture, in its own words; it gets them back unchanged for every picture. */
+export const criterionSchema = z.object({
+  id: z.string(),
+  text: z.string(),
+  type: z.string().optional(),
+  importance: z.enum(['HIGH', 'MEDIUM', 'LOW']).optional(),
+});
+export type Criterion = z.infer<typeof criterionSchema>;
+
+/**
+ * What is asked of a model, or of a judging service: `rubric` asks it for the criteria that follow from a text, `judge` which
+ * of these criteria a picture meets. Files are named, never inlined, so a request is small, can be recorded and parked, and has a
  * stable fingerprint.
  */
 export const modelRequestSchema = z.object({
-  kind: z.enum(['text', 'json', 'image']),
+  kind: z.enum(['text', 'json', 'image', 'rubric', 'judge']),
   model: z.string(),
   system: z.string().optional(),
   parts: z.array(partSchema).min(1),
@@ -29,6 +45,8 @@ export const modelRequestSchema = z.object({
   maxOutputTokens: z.number().int().positive().optional(),
   /** e.g. `1:1`, for kind `image`. */
   aspectRatio: z.string().optional(),
+  /** The frozen rubric, for kind `judge`. */
+  criteria: z.array(criterionSchema).optional(),
 });
 export type ModelRequest = z.infer<typeof modelRequestSchema>;
 
@@ -52,7 +70,19 @@ export const paidAnswerSchema = z.object({
 });
 export type PaidAnswer = z.infer<typeof paidAnswerSchema>;
 
-/** A useful answer: `text` for kinds text and json (unparsed), `image` for kind image. */
+/** Answer to kind `rubric`, as JSON in `text`. */
+export const rubricAnswerSchema = z.object({ criteria: z.array(criterionSchema) });
+export type RubricAnswer = z.infer<typeof rubricAnswerSchema>;
+
+/** Answer to kind `judge`, as JSON in `text`: at most one finding per criterion; none where the service gave none. */
+export const judgeAnswerSchema = z.object({
+  findings: z.array(z.object({ id: z.string(), met: z.boolean(), reasoning: z.string() })),
+  /** The service's own score, kept for comparison; it is not used. */
+  score: z.number().optional(),
+});
+export type JudgeAnswer = z.infer<typeof judgeAnswerSchema>;
+
+/** A useful answer: `image` for kind image, `text` for all others (JSON unparsed). */
 export interface ModelAnswer extends PaidAnswer {
   text?: string;
   image?: { bytes: Uint8Array; mimeType: string };

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { costOf, type PriceTable } from '../domain/cost.ts';
 import { asProofsheetError, type ErrorCode, ProofsheetError } from '../domain/errors.ts';
 import type { StepEntry, StepOutcome } from '../domain/journal.ts';
-import type { FileRef, ModelRequest, PaidAnswer } from '../domain/model-call.ts';
+import {
+  type FileRef,
+  judgeAnswerSchema,
+  type ModelRequest,
+  type PaidAnswer,
+  rubricAnswerSchema,
+} from '../domain/model-call.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import { mayAskAgain } from '../domain/retry.ts';
 import { hashOf } from '../lib/hash.ts';
@@ -93,6 +99,9 @@ class Pass {
       text: (step, request) => this.#ask(step, { ...request, kind: 'text' }, textOf),
       json: (step, request, shape) => this.#ask(step, jsonRequest(request, shape), (outcome) => jsonOf(outcome, shape)),
       image: (step, request) => this.#ask(step, { ...request, kind: 'image' }, fileOf),
+      rubric: (step, request) =>
+        this.#ask(step, { ...request, kind: 'rubric' }, (out) => jsonOf(out, rubricAnswerSchema)),
+      judge: (step, request) => this.#ask(step, { ...request, kind: 'judge' }, (out) => jsonOf(out, judgeAnswerSchema)),
       beginAttempt: (n) => {
         this.#attempt = n;
       },
@@ -275,6 +284,8 @@ function askingAgain(request: ModelRequest, code: ErrorCode, paid: PaidAnswer): 
     const used = request.maxOutputTokens ?? paid.usage.output + paid.usage.thoughts;
     return { ...request, maxOutputTokens: Math.min(MAX_OUTPUT_TOKENS, Math.max(4096, used * 2)) };
   }
+  // What a judging service is told is data; a remark would be judged as well.
+  if (request.kind === 'rubric' || request.kind === 'judge') return request;
   const remark =
     request.kind === 'image'
       ? 'Return exactly one picture. Do not answer in words and ask nothing back.'

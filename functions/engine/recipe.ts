@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { FileRef, ModelRequest } from '../domain/model-call.ts';
+import type { FileRef, JudgeAnswer, ModelRequest, RubricAnswer } from '../domain/model-call.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Intake } from '../domain/selection.ts';
 
@@ -41,6 +41,10 @@ export interface RecipeContext<Settings> {
   json<T>(step: string, request: RequestOf, shape: z.ZodType<T>): Promise<StepAnswer<T>>;
   /** A picture, stored. */
   image(step: string, request: RequestOf): Promise<StepAnswer<FileRef>>;
+  /** The criteria that a judging service makes of a text. */
+  rubric(step: string, request: RequestOf): Promise<StepAnswer<RubricAnswer>>;
+  /** What a judging service finds in a picture by `criteria`. */
+  judge(step: string, request: RequestOf): Promise<StepAnswer<JudgeAnswer>>;
   /** The round (from 1) that the following steps belong to. */
   beginAttempt(n: number): void;
 }

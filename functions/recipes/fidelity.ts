@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { ProofsheetError } from '../domain/errors.ts';
+import { GECKO } from '../domain/model-call.ts';
 import type { Recipe, RecipeContext } from '../engine/recipe.ts';
-import { judgeCandidate } from './judge.ts';
+import { geckoJudge } from './gecko.ts';
+import { type Judge, rubricJudge } from './judge.ts';
 import { promptTemplate, promptText, quoted } from './prompt-template.ts';
 import { generateInRounds } from './rounds.ts';
-import { makeRubric } from './rubric.ts';
 
 const settingsSchema = z.object({
   textModel: z.string().min(1).default('gemini-3.1-flash-lite'),
   imageModel: z.string().min(1).default('gemini-nano-banana-2.1'),
   judgeModel: z.string().min(1).default('gemini-3.8-flash'),
-  judge: z.enum(['rubric', 'gecko_text2image_v1']).default('rubric'),
+  judge: z.enum(['rubric', GECKO]).default('rubric'),
   /** Share of right answers from which on a picture passes. */
   threshold: z.number().min(0).max(1).default(0.7),
   maxAttempts: z.number().int().min(1).max(10).default(3),
@@ -38,19 +38,19 @@ export const fidelity: Recipe<Settings> = {
   intake: () => 'image',
   columns: () => 'all',
   stepCap: 100,
-  models(settings) {
-    checkJudge(settings);
-    return [...new Set([settings.textModel, settings.imageModel, settings.judgeModel])];
+  models({ textModel, imageModel, judgeModel, judge }) {
+    return [...new Set([textModel, imageModel, judge === GECKO ? GECKO : judgeModel])];
   },
-  callsPerItem: ({ maxAttempts }) => ({ least: 5, most: 3 + 2 * maxAttempts }),
+  callsPerItem({ judge, maxAttempts }) {
+    const before = judge === GECKO ? 2 : 3;
+    return { least: before + 2, most: before + 2 * maxAttempts };
+  },
   async run(context) {
-    checkJudge(context.settings);
-    const { textModel, imageModel, judgeModel, threshold, maxAttempts, aspectRatio, prompt } = context.settings;
+    const { imageModel, threshold, maxAttempts, aspectRatio, prompt } = context.settings;
     const description = await describe(context);
-    const rubric = await makeRubric(context, { model: textModel, description });
-    const { questions, dropped } = rubric;
+    const { rubric, judge } = await prepareJudge(context, description);
     const rounds = {
-      ...{ threshold, maxAttempts },
+      ...{ threshold, maxAttempts, judge },
       request: { model: imageModel, ...(aspectRatio !== undefined && { aspectRatio }) },
       promptWith: (corrections: string) =>
         generatePrompt({
@@ -59,19 +59,15 @@ export const fidelity: Recipe<Settings> = {
           product: quoted(context.metadata),
           corrections,
         }),
-      judge: (candidate: typeof context.input) => judgeCandidate(context, { model: judgeModel, candidate, questions }),
     };
-    return { description, rubric, ...(await generateInRounds(context, rounds, dropped)) };
+    return { description, rubric, ...(await generateInRounds(context, rounds, rubric.dropped)) };
   },
 };
 
-function checkJudge(settings: Settings): void {
-  if (settings.judge === 'rubric') return;
-  throw new ProofsheetError(
-    'usage',
-    `The judge "${settings.judge}" is not available yet; set the judge to "rubric" (JUDGE=rubric).`,
-    { scope: 'batch' },
-  );
+function prepareJudge(context: RecipeContext<Settings>, description: string): Promise<Judge> {
+  const { judge, textModel, judgeModel } = context.settings;
+  if (judge === GECKO) return geckoJudge(context, description);
+  return rubricJudge(context, { textModel, judgeModel, description });
 }
 
 async function describe(context: RecipeContext<Settings>): Promise<string> {

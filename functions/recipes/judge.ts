@@ -4,7 +4,13 @@ import type { FileRef } from '../domain/model-call.ts';
 import type { Attempt, Question, Verdict } from '../domain/outcome.ts';
 import type { RecipeContext } from '../engine/recipe.ts';
 import { promptText, quoted } from './prompt-template.ts';
-import { CANNOT_TELL } from './rubric.ts';
+import { CANNOT_TELL, makeRubric, type Rubric } from './rubric.ts';
+
+/** A rubric, frozen, and who judges pictures by it. */
+export interface Judge {
+  rubric: Rubric;
+  judge(candidate: FileRef): Promise<Judgement>;
+}
 
 /** `score`: share of right answers among the decided ones; null with an error when fewer than half are decided. */
 export type Judgement = Required<Pick<Attempt, 'score' | 'verdicts' | 'judge'>> & { error?: ProofsheetError };
@@ -17,11 +23,21 @@ type Answer = z.infer<typeof judgeSchema>['answers'][number];
 
 const JUDGE = promptText('judge');
 
+/** A rubric of our own making, and a model that answers its questions. */
+export async function rubricJudge(
+  context: RecipeContext<unknown>,
+  of: { textModel: string; judgeModel: string; description: string },
+): Promise<Judge> {
+  const rubric = await makeRubric(context, { model: of.textModel, description: of.description });
+  const { questions } = rubric;
+  return { rubric, judge: (candidate) => judgeCandidate(context, { model: of.judgeModel, candidate, questions }) };
+}
+
 /**
  * Has a picture judged by all questions in one call; what stays unanswered is asked once more. The judge sees neither
  * the reference nor the right answers. Fails as `RecipeContext.json` does.
  */
-export async function judgeCandidate(
+async function judgeCandidate(
   context: RecipeContext<unknown>,
   of: { model: string; candidate: FileRef; questions: readonly Question[] },
 ): Promise<Judgement> {
@@ -61,7 +77,8 @@ function verdictOf(question: Question, answer: Answer | undefined): Verdict {
   return { ...question, answer: choice, verdict: choice === CANNOT_TELL ? 'undecided' : decided, evidence };
 }
 
-function scored(verdicts: Verdict[]): Pick<Judgement, 'score' | 'verdicts' | 'error'> {
+/** The score of a picture, or why it has none. */
+export function scored(verdicts: Verdict[]): Pick<Judgement, 'score' | 'verdicts' | 'error'> {
   const decided = verdicts.filter(({ verdict }) => verdict !== 'undecided').length;
   if (decided * 2 < verdicts.length || decided === 0) {
     const message = `The judge decided only ${decided} of ${verdicts.length} questions, too few for a score; look at the picture yourself.`;

@@ -42,7 +42,7 @@ const MOST_REASKS = 2;
 const LEAST_NOT_YES = 0.25;
 
 /** A score from fewer questions says little: so many must be left, and so large a share of those that were asked. */
-const LEAST_QUESTIONS = 3;
+export const LEAST_QUESTIONS = 3;
 const LEAST_KEPT = 0.4;
 
 /**

@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { ProofsheetError } from '../../functions/domain/errors.ts';
-import type { FileRef, ModelAnswer, ModelRequest } from '../../functions/domain/model-call.ts';
+import {
+  type FileRef,
+  judgeAnswerSchema,
+  type ModelAnswer,
+  type ModelRequest,
+  rubricAnswerSchema,
+} from '../../functions/domain/model-call.ts';
 import type { Outcome } from '../../functions/domain/outcome.ts';
-import type { Recipe, RecipeContext, RequestOf, StepAnswer } from '../../functions/engine/recipe.ts';
+import type { Recipe, RecipeContext, StepAnswer } from '../../functions/engine/recipe.ts';
 import { sha256 } from '../../functions/lib/hash.ts';
 import type { Models } from '../../functions/platform/ports.ts';
 
@@ -55,7 +61,12 @@ export async function runRecipe<Settings>(
       const answer = await call(step, { ...request, kind: 'text' });
       return { value: answer.text ?? '', modelVersion: answer.modelVersion };
     },
-    json: (step, request, shape) => jsonStep(call, step, request, shape),
+    json(step, request, shape) {
+      const jsonSchema = z.toJSONSchema(shape) as Record<string, unknown>;
+      return jsonStep(call, step, { ...request, kind: 'json', jsonSchema }, shape);
+    },
+    rubric: (step, request) => jsonStep(call, step, { ...request, kind: 'rubric' }, rubricAnswerSchema),
+    judge: (step, request) => jsonStep(call, step, { ...request, kind: 'judge' }, judgeAnswerSchema),
     async image(step, request) {
       const answer = await call(step, { ...request, kind: 'image' });
       if (answer.image === undefined) throw new ProofsheetError('no_image', 'no picture');
@@ -76,12 +87,11 @@ export async function runRecipe<Settings>(
 async function jsonStep<T>(
   call: (step: string, request: ModelRequest) => Promise<ModelAnswer>,
   step: string,
-  request: RequestOf,
+  request: ModelRequest,
   shape: z.ZodType<T>,
 ): Promise<StepAnswer<T>> {
-  const jsonSchema = z.toJSONSchema(shape) as Record<string, unknown>;
   for (const key of [step, `${step}~1`]) {
-    const answer = await call(key, { ...request, kind: 'json', jsonSchema });
+    const answer = await call(key, request);
     const parsed = shape.safeParse(jsonOrUndefined(answer.text ?? ''));
     if (parsed.success) return { value: parsed.data, modelVersion: answer.modelVersion };
   }

@@ -179,11 +179,12 @@ async function copyInPlace(context: Context, file: FileRef, uri: string): Promis
   await writeObject(context, uri, bytes, { mimeType: file.mimeType, marks: { sha256: file.sha256 } });
 }
 
-function storedUri(options: StorageFilesOptions, file: FileRef): string {
+/** Where a stored file is. */
+export function storedUri(options: Pick<StorageFilesOptions, 'objects'>, file: FileRef): string {
   return file.uri ?? objectPlace(options, file.sha256);
 }
 
-function objectPlace({ objects: { bucket, prefix } }: StorageFilesOptions, digest: string): string {
+function objectPlace({ objects: { bucket, prefix } }: Pick<StorageFilesOptions, 'objects'>, digest: string): string {
   return joinUri(`gs://${bucket}/${prefix}`, [digest.slice(0, 2), digest]);
 }
 
