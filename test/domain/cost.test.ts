@@ -15,6 +15,8 @@ const PRICES: PriceTable = {
         { date: '2027-01-01', input: 2, output: 2 },
       ],
     },
+    service: { input: 0, output: 0, call: 0.0125 },
+    both: { input: 1, output: 1, call: 0.5 },
     free: { input: 0, output: 0, outputImage: 0 },
   },
 };
@@ -42,6 +44,8 @@ describe('the cost of a call in nano-dollars', () => {
       'flex',
       1_000_000,
     ],
+    ['by the call', 'service', {}, 'standard', 12_500_000],
+    ['by the call and the tokens, the call in every lane', 'both', { input: 1000 }, 'flex', 500_500_000],
     ['nothing for a free model', 'free', { input: 5, output: 5, outputImage: 5 }, 'standard', 0],
     ['unknown for a model that is not in the table', 'nobody', { input: 1 }, 'standard', null],
     ['unknown for a picture of a model without a price for pictures', 'text', { outputImage: 1 }, 'standard', null],

@@ -255,6 +255,36 @@ describe('answers that are of no use', () => {
     expect(JSON.stringify(requests[1])).not.toContain('not a number');
   });
 
+  it('of a judging service are asked for once more without a word beside', async () => {
+    const { models, requests } = scriptedModels((_request, n) =>
+      answer({ text: n === 1 ? 'no JSON' : '{"findings": [{"id": "a", "met": true, "reasoning": ""}], "score": 0.5}' }),
+    );
+    const criteria = [{ id: 'a', text: 'Is it red?' }];
+    const recipe = recipeOf(async (context) => {
+      const { value } = await context.judge('judge', { ...ask('a red mug'), criteria });
+      return `${value.findings[0]?.met} ${value.score}`;
+    });
+    const runner = passRunner(recipe, { lane: laneOf(models, instantClock()) });
+    const result = await runner.run();
+    expect(result).toMatchObject({ kind: 'done', outcome: { message: 'true 0.5' } });
+    expect(requests).toEqual(Array(2).fill({ kind: 'judge', ...ask('a red mug'), criteria }));
+    expect(await runner.run()).toEqual(result);
+    expect(requests).toHaveLength(2);
+  });
+
+  it('of another frozen rubric are refused in a replay', async () => {
+    const { models } = scriptedModels(() => answer({ text: '{"findings": []}' }));
+    let text = 'Is it red?';
+    const recipe = recipeOf(async (context) => {
+      const { value } = await context.judge('judge', { ...ask('a mug'), criteria: [{ id: 'a', text }] });
+      return String(value.findings.length);
+    });
+    const runner = passRunner(recipe, { lane: laneOf(models, instantClock()) });
+    await runner.run();
+    text = 'Is it blue?';
+    expect(await runner.run()).toMatchObject({ kind: 'failed', error: { code: 'recipe_changed' } });
+  });
+
   it('that were cut are asked for once with a larger limit', async () => {
     const { models, requests } = scriptedModels((_request, n) => {
       if (n === 1) throw new ProofsheetError('truncated_answer', 'cut', { paid });

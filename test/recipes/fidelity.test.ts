@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, ProofsheetError } from '../../functions/domain/errors.ts';
+import { GECKO } from '../../functions/domain/model-call.ts';
 import { fidelity } from '../../functions/recipes/fidelity.ts';
 import { CANNOT_TELL } from '../../functions/recipes/rubric.ts';
 import { INPUT, instantClock, laneOf, passRunner } from '../support/engine-fakes.ts';
 import {
+  found,
   type JudgedQuestion,
   judged,
   names,
@@ -260,7 +262,7 @@ describe('fidelity refusals', () => {
 });
 
 describe('fidelity settings', () => {
-  it('has the documented defaults and refuses the judge that is not there yet', async () => {
+  it('has the documented defaults and bounds', () => {
     const settings = fidelity.settings.parse({});
     expect(settings).toEqual({
       textModel: 'gemini-3.1-flash-lite',
@@ -271,11 +273,7 @@ describe('fidelity settings', () => {
       maxAttempts: 3,
     });
     expect(fidelity.settings.safeParse({ maxAttempts: 11 }).success).toBe(false);
-    const gecko = fidelity.settings.parse({ judge: 'gecko_text2image_v1' });
-    expect(() => fidelity.models(gecko)).toThrow(expect.objectContaining({ code: 'usage' }));
-    const { error, steps } = await runWorld({}, { judge: 'gecko_text2image_v1' });
-    expect(error).toMatchObject({ code: 'usage' });
-    expect(steps).toEqual([]);
+    expect(fidelity.settings.safeParse({ judge: 'gecko' }).success).toBe(false);
   });
 
   it('counts its calls', async () => {
@@ -286,15 +284,17 @@ describe('fidelity settings', () => {
   });
 });
 
-describe('fidelity on the engine', () => {
-  const world = rounds(/lid|text/, /colour|lid/, undefined);
-  const settings = { ...fidelity.settings.parse({}), threshold: 0.9 };
-  const runner = (calls: { n: number }) => {
+describe.each([
+  ['the rubric judge', { judge: 'rubric' }, rounds(/lid|text/, /colour|lid/, undefined), 9],
+  ['Gecko', { judge: GECKO }, { findings: (n, all) => found(all, [/lid|text/, /red/][n - 1]) } satisfies World, 8],
+] as const)('fidelity on the engine with %s', (_judge, given, world, calls) => {
+  const settings = fidelity.settings.parse({ ...given, threshold: 0.9 });
+  const runner = (paid: { n: number }) => {
     const models = worldModels(world);
     const counted = {
       check: models.check,
       call(request: Parameters<typeof models.call>[0]) {
-        calls.n++;
+        paid.n++;
         return models.call(request);
       },
     };
@@ -304,7 +304,8 @@ describe('fidelity on the engine', () => {
   it('gives the same and pays the same with a crash after every journal write', async () => {
     const straight = { n: 0 };
     const whole = await runner(straight).run({ input: INPUT });
-    expect(whole).toMatchObject({ kind: 'done' });
+    expect(whole).toMatchObject({ kind: 'done', outcome: { state: 'passed', best: 3 } });
+    expect(straight.n).toBe(calls);
     const crashing = { n: 0 };
     const { run, journal } = runner(crashing);
     let last: unknown;

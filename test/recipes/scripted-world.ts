@@ -1,4 +1,4 @@
-import type { ModelAnswer, ModelRequest } from '../../functions/domain/model-call.ts';
+import type { Criterion, JudgeAnswer, ModelAnswer, ModelRequest } from '../../functions/domain/model-call.ts';
 import { fidelity } from '../../functions/recipes/fidelity.ts';
 import { answer } from '../support/engine-fakes.ts';
 import { type RecordedStep, runRecipe, stored } from '../support/run-recipe.ts';
@@ -26,6 +26,21 @@ export interface World {
   entailment?: (asked: { id: string; question: string; answer: string }[]) => unknown;
   generate?: (n: number, prompt: string) => ModelAnswer;
   judge?: (n: number, asked: JudgedQuestion[]) => unknown;
+  /** Answers of a judging service: its criteria, and what it finds by them in the nth picture. */
+  rubric?: () => Criterion[];
+  findings?: (n: number, criteria: readonly Criterion[]) => JudgeAnswer['findings'];
+}
+
+export const CRITERIA: readonly Criterion[] = [
+  { id: 'c1', text: 'Is the mug red?', type: 'COLOR', importance: 'HIGH' },
+  { id: 'c2', text: 'Is the handle on the left?', type: 'SPATIAL' },
+  { id: 'c3', text: 'Is there no text?', importance: 'LOW' },
+  { id: 'c4', text: 'Is there no lid?' },
+];
+
+/** Findings of a judging service that sees all criteria met but those that match. */
+export function found(criteria: readonly Criterion[], unmet?: RegExp): JudgeAnswer['findings'] {
+  return criteria.map(({ id, text }) => ({ id, met: unmet?.test(text) !== true, reasoning: `seen ${id}` }));
 }
 
 export const KEYWORDS = ['mug', 'black', 'handle left', 'no text'].map((text, index) => ({
@@ -88,6 +103,12 @@ function reply(world: World, request: ModelRequest, counts: { questions: number;
   if (request.kind === 'image') {
     counts.generate++;
     return world.generate?.(counts.generate, text) ?? picture(counts.generate);
+  }
+  if (request.kind === 'rubric') return json({ criteria: world.rubric?.() ?? CRITERIA });
+  if (request.kind === 'judge') {
+    const { criteria = [] } = request;
+    counts.judge++;
+    return json({ findings: world.findings?.(counts.judge, criteria) ?? found(criteria), score: 0.123 });
   }
   const asked = Object.keys((request.jsonSchema?.properties ?? {}) as object);
   if (asked.includes('keywords')) {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { type Fault, googleError, imageReply, jsonReply, type Reply, textReply } from './gemini-replies.ts';
+import { sendFault, sendJson } from './send-reply.ts';
 
 /** A call as `respond` and `faults` see it. Members below `key` are worked out from the body when first read. */
 export interface Call {
@@ -170,31 +171,6 @@ const DEFAULT_BODIES = {
 
 function defaultBody(call: Call): Buffer {
   return DEFAULT_BODIES[call.kind];
-}
-
-function sendJson(response: ServerResponse, status: number, body: string | Buffer): void {
-  response.writeHead(status, {
-    'content-type': 'application/json; charset=UTF-8',
-    'content-length': Buffer.byteLength(body),
-  });
-  response.end(body);
-}
-
-function sendFault(response: ServerResponse, fault: Fault, body: string | Buffer): void {
-  if (fault.kind === 'error') sendJson(response, fault.http, JSON.stringify(fault.body));
-  if (fault.kind === 'broken-json') sendJson(response, 200, '{"candidates": [{"content": ');
-  if (fault.kind === 'reset') response.socket?.resetAndDestroy();
-  if (fault.kind === 'html') {
-    response.writeHead(fault.http ?? 200, { 'content-type': 'text/html' });
-    response.end(fault.html ?? '<html><body>Sign in to the network</body></html>');
-  }
-  if (fault.kind === 'cut' || fault.kind === 'stall') {
-    const whole = Buffer.from(body);
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': whole.length });
-    response.write(whole.subarray(0, Math.floor(whole.length / 2)), () => {
-      if (fault.kind === 'cut') response.destroy();
-    });
-  }
 }
 
 /** Only a quick look at the body; it is parsed when somebody asks for its content. */

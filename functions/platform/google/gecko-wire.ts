@@ -49,7 +49,11 @@ const rubricSchema = z.object({
 type WireRubric = z.infer<typeof rubricSchema>;
 
 /** A failure inside an answer: a google.rpc.Status, with its canonical code, or the usual body of an error with an HTTP status. */
-const statusSchema = z.object({ code: z.number().optional(), message: z.string().optional(), details: z.unknown() });
+const statusSchema = z.object({
+  code: z.number().optional(),
+  message: z.string().optional(),
+  details: z.unknown().optional(),
+});
 
 const rubricsSchema = z.object({ generatedRubrics: z.array(rubricSchema).default([]), error: statusSchema.optional() });
 
