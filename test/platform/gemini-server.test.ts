@@ -13,7 +13,7 @@ it('draws pictures that are valid', async () => {
 });
 
 it('takes so many calls at once and no more', async () => {
-  const { server, models } = await geminiSetup({ maxConcurrent: 3, latencyMs: 50 });
+  const { server, models } = await geminiSetup({ maxConcurrent: 3, latencyMs: 500 });
   const calls = Array.from({ length: 8 }, () => models.call(requestOf('text'), STANDARD));
   const outcomes = await Promise.allSettled(calls);
   expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
