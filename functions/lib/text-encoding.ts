@@ -48,13 +48,18 @@ function isUtf16(bytes: Uint8Array, encoding: 'utf-16le' | 'utf-16be'): boolean 
 }
 
 function silentUtf16(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
-  const zeros = [0, 0];
   const length = Math.min(bytes.length, SAMPLE_BYTES);
-  for (let i = 0; i < length; i++) if (bytes[i] === 0) zeros[i % 2] = (zeros[i % 2] ?? 0) + 1;
-  const [even = 0, odd = 0] = zeros;
-  const many = (LEAST_ZEROS * length) / 2;
-  if (odd >= many && even === 0) return 'utf-16le';
-  return even >= many && odd === 0 ? 'utf-16be' : undefined;
+  let even = 0;
+  let odd = 0;
+  for (let i = 0; i < length; i++) {
+    if (bytes[i] !== 0) continue;
+    if (i % 2 === 0) even += 1;
+    else odd += 1;
+    // Every picture comes by here, and shows within its first bytes that it is none.
+    if (even > 0 && odd > 0) return undefined;
+  }
+  if (even + odd < (LEAST_ZEROS * length) / 2) return undefined;
+  return odd > 0 ? 'utf-16le' : 'utf-16be';
 }
 
 function westernEncoding(bytes: Uint8Array): 'windows-1252' | undefined {
