@@ -1,5 +1,6 @@
 import type { PriceTable } from '../domain/cost.ts';
 import type { RecipeRegistry } from '../engine/recipe.ts';
+import { type SharedPauses, sharedPauses } from '../engine/shared-pauses.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Platform } from '../platform/ports.ts';
 import { recipes } from '../recipes/index.ts';
@@ -12,6 +13,7 @@ export interface App extends Platform {
   unavailable: Readonly<Record<string, string>>;
   /** One limiter per model id and bound, shared by all items of the process. */
   limiterFor(model: string, max: number): Limiter;
+  sharedPauses: SharedPauses;
   /** Resolves when the item at hand may make calls; gives what is to be called when it needs no more of them. */
   enterCalls(): Promise<() => void>;
   limits: Limits;
@@ -24,8 +26,15 @@ export interface Limits {
   leaseMs: number;
   /** Added to the lease, so that a slow answer is still recorded under it. */
   leaseMarginMs: number;
-  /** A pass starts no further call after this and goes on in another message. */
+  /** A delivery starts no further call after this and goes on in another message. */
   passMs: number;
+  /**
+   * All calls of a delivery have ended by then: before its message comes again (600 s) and its lease ends. No call is given more than
+   * three quarters of it, so that a fresh delivery has the time for any.
+   */
+  callsMs: number;
+  /** How long a call waits within a pass for a service that takes no more; then the item is given back. */
+  limitWaitMs: number;
   /** Claims without a recorded step in between; one more is `attempts_exhausted`. */
   maxClaims: number;
   /** Age since the first claim at which an unfinished item is given up. */
@@ -40,6 +49,8 @@ export const DEFAULT_LIMITS: Limits = {
   leaseMs: 600_000,
   leaseMarginMs: 30_000,
   passMs: 420_000,
+  callsMs: 540_000,
+  limitWaitMs: Number.POSITIVE_INFINITY,
   maxClaims: 25,
   itemAgeMs: 24 * 3_600_000,
   batchAgeMs: 7 * 24 * 3_600_000,
@@ -62,6 +73,7 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
     prices: bounds.prices,
     unavailable: bounds.unavailable ?? {},
     limiterFor,
+    sharedPauses: sharedPauses(platform),
     enterCalls: () => Promise.resolve(() => undefined),
     limits,
     stop: bounds.stop,

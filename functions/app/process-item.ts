@@ -15,11 +15,14 @@ import { type Ending, settleItem } from './settle-item.ts';
 
 /** Said outright, for an error made for each pass would cost more than its timer. */
 const PASS_ENDED = 'the pass has ended';
+/** Of a delivery's time for calls, the most that one call is given. */
+const LONGEST_CALL_SHARE = 3 / 4;
 /** How long a copy waits before it looks again whether its twin is done. */
 const TWIN_WAIT_MS = 5_000;
 
 /** One pass over one item: claim, replay what is recorded, make the next calls, settle or give back. */
 export async function processItem(app: App, message: Message & { kind: 'process' }): Promise<Disposal> {
+  const begun = app.clock.now();
   const batch = await app.batches.get(message.batchId);
   if (batch === undefined || batch.state !== 'running') return ACK;
   const claimed = await app.journal.claim(batch.id, message.itemId, leaseMs(app, batch));
@@ -30,7 +33,7 @@ export async function processItem(app: App, message: Message & { kind: 'process'
   }
   const { claim } = claimed;
   try {
-    return await workOn(app, batch, claim);
+    return await workOn(app, batch, claim, begun);
   } catch (thrown) {
     return await giveUp(app, batch, claim, asProofsheetError(thrown));
   }
@@ -55,7 +58,7 @@ async function giveBack(app: App, batch: Batch, claim: Claim, error: ProofsheetE
   throw error;
 }
 
-async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
+async function workOn(app: App, batch: Batch, claim: Claim, begun: number): Promise<Disposal> {
   const ending = endingBeforeWork(app, batch, claim.item);
   if (ending !== undefined) return await end(app, batch, claim, ending, await app.journal.steps(claim.item), undefined);
   const recorded = await recordedSteps(app, batch, claim);
@@ -74,7 +77,7 @@ async function workOn(app: App, batch: Batch, claim: Claim): Promise<Disposal> {
     return await end(app, batch, claim, { state: 'skipped', error }, recorded, undefined);
   }
   const leave = await app.enterCalls();
-  const result = await pass(app, batch, claim, recipe, prepared, recorded).finally(leave);
+  const result = await pass(app, { batch, claim, begun, recipe, prepared, recorded }).finally(leave);
   return await conclude(app, batch, claim, prepared, result);
 }
 
@@ -122,18 +125,24 @@ async function earlierSteps(app: App, batch: Batch, item: Item): Promise<StepEnt
   return [];
 }
 
-async function pass(
-  app: App,
-  batch: Batch,
-  claim: Claim,
-  recipe: Recipe,
-  prepared: PreparedInput,
-  recorded: StepEntry[],
-): Promise<PassResult> {
+interface PassOf {
+  batch: Batch;
+  claim: Claim;
+  /** When the message was delivered. */
+  begun: number;
+  recipe: Recipe;
+  prepared: PreparedInput;
+  recorded: StepEntry[];
+}
+
+async function pass(app: App, { batch, claim, begun, recipe, prepared, recorded }: PassOf): Promise<PassResult> {
   const { maxRetries, timeoutMs, lane, maxConcurrent } = batch.run;
+  const { passMs, callsMs, limitWaitMs } = app.limits;
+  // Claims that came to nothing stand for failed tries of the first call: without them a call that times out would be tried for ever.
+  let triesBefore = claim.item.claims - 1;
   const ended = new AbortController();
   const deadline = new AbortController();
-  app.clock.sleep(app.limits.passMs, ended.signal).then(
+  app.clock.sleep(Math.max(0, begun + passMs - app.clock.now()), ended.signal).then(
     () => deadline.abort(),
     () => undefined,
   );
@@ -149,10 +158,17 @@ async function pass(
         models: app.models,
         clock: app.clock,
         limiterFor: (model) => app.limiterFor(model, maxConcurrent),
+        pauses: app.sharedPauses,
         maxTries: maxRetries,
-        timeoutMs,
+        triesBefore: () => triesBefore,
+        timeoutMs: Math.min(timeoutMs, LONGEST_CALL_SHARE * callsMs),
+        endBy: begun + callsMs,
+        limitWaitMs,
       }),
-      record: (steps) => app.journal.append(claim, steps, renewal(app, batch, steps)),
+      async record(steps) {
+        await app.journal.append(claim, steps, renewal(app, batch, steps));
+        triesBefore = 0;
+      },
       files: app.files,
       prices: app.prices,
       clock: app.clock,
@@ -184,8 +200,10 @@ async function conclude(
   if (result.kind === 'parked') {
     throw new ProofsheetError('internal', 'A call was parked although the batch has no wave to send it with.');
   }
-  await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
-  await app.queue.publish([{ kind: 'process', batchId: batch.id, itemId: claim.item.id }]);
+  const { failedTries, afterMs } = result;
+  await app.journal.release(claim, { state: 'queued', countsAsClaim: failedTries > 0 });
+  const again = { kind: 'process', batchId: batch.id, itemId: claim.item.id } as const;
+  await app.queue.publish([again], afterMs === undefined ? {} : { delayMs: afterMs });
   return ACK;
 }
 

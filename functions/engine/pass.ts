@@ -13,7 +13,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import { mayAskAgain } from '../domain/retry.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { Clock, Files } from '../platform/ports.ts';
-import type { Lane, LaneResult } from './lane.ts';
+import { bothOf, type Interruption, type Lane, type LaneResult, NOT_BEGUN } from './lane.ts';
 import type { Recipe, RecipeContext, RequestOf, StepAnswer } from './recipe.ts';
 import { StepHistory } from './step-history.ts';
 
@@ -45,8 +45,8 @@ export interface ParkedCall {
 export type PassResult = { steps: StepEntry[] } & (
   | { kind: 'done'; outcome: Outcome }
   | { kind: 'parked'; calls: ParkedCall[] }
-  /** Stopped between calls; a later pass goes on. */
-  | { kind: 'yielded' }
+  /** Stopped between calls; a later pass goes on, where `afterMs` is set not before that. */
+  | ({ kind: 'yielded' } & Interruption)
   | { kind: 'failed'; error: ProofsheetError }
 );
 
@@ -61,7 +61,7 @@ class Pass {
   readonly #parked: ParkedCall[] = [];
   #attempt = 0;
   #inFlight = 0;
-  #stopped = false;
+  #stopped: Interruption | undefined;
   #ended = false;
   #failure: ProofsheetError | undefined;
   #writes: Promise<void> = Promise.resolve();
@@ -79,7 +79,8 @@ class Pass {
     const steps = this.#history.all();
     if (this.#failure !== undefined) return { kind: 'failed', error: this.#failure, steps };
     if (ending !== undefined) return { ...ending, steps };
-    return this.#parked.length > 0 ? { kind: 'parked', calls: this.#parked, steps } : { kind: 'yielded', steps };
+    if (this.#parked.length > 0) return { kind: 'parked', calls: this.#parked, steps };
+    return { kind: 'yielded', ...(this.#stopped ?? NOT_BEGUN), steps };
   }
 
   async #finished(): Promise<{ kind: 'done'; outcome: Outcome } | { kind: 'failed'; error: ProofsheetError }> {
@@ -134,7 +135,7 @@ class Pass {
     if (recorded !== undefined) return recorded;
     if (this.#ended || this.#failure !== undefined) return never();
     if (this.#input.stop.aborted) {
-      this.#stopped = true;
+      this.#stopped ??= NOT_BEGUN;
       this.#wake();
       return never();
     }
@@ -151,7 +152,7 @@ class Pass {
     try {
       const result = await this.#input.lane.perform(call.request, this.#input.stop);
       if (result.kind === 'parked') this.#parked.push(call);
-      else if (result.kind === 'stopped') this.#stopped = true;
+      else if (result.kind === 'stopped') this.#stopped = bothOf(this.#stopped ?? NOT_BEGUN, result);
       else return await this.#keep(call, result);
     } catch (thrown) {
       this.#failure ??= asProofsheetError(thrown);
@@ -193,7 +194,7 @@ class Pass {
     while (true) {
       await this.#idle();
       await this.#input.clock.turn();
-      const blocked = this.#parked.length > 0 || this.#stopped || this.#failure !== undefined;
+      const blocked = this.#parked.length > 0 || this.#stopped !== undefined || this.#failure !== undefined;
       if (this.#inFlight === 0 && blocked) return undefined;
       if (this.#inFlight === 0) await this.#change();
     }

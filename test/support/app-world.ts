@@ -16,21 +16,23 @@ import { memoryFiles } from './memory-files.ts';
 import { makeQuickHome } from './temp-home.ts';
 import { timedMessages } from './timed-messages.ts';
 
-/** Asks two questions about a text, one after the other. */
-export const twoQuestions: Recipe<unknown> = {
-  name: 'two-questions',
+/** Asks questions about a text, one after the other. */
+const questions: Recipe<{ questions: number }> = {
+  name: 'questions',
   version: 1,
-  settings: z.object({}),
+  settings: z.object({ questions: z.number().default(2) }),
   intake: () => 'bytes',
   columns: () => [],
   stepCap: 20,
   models: () => ['m'],
-  callsPerItem: () => ({ least: 2, most: 2 }),
+  callsPerItem: (settings) => ({ least: settings.questions, most: settings.questions }),
   async run(context) {
-    const ask = (text: string) => context.text('ask', { model: 'm', parts: [{ file: context.input }, { text }] });
-    const first = await ask('one');
-    const second = await ask(`two ${first.value}`);
-    const result = { kind: 'text' as const, text: second.value };
+    let said = '';
+    for (let n = 0; n < context.settings.questions; n += 1) {
+      const parts = [{ file: context.input }, { text: `question ${n} after ${said}` }];
+      said = (await context.text('ask', { model: 'm', parts })).value;
+    }
+    const result = { kind: 'text' as const, text: said };
     return { state: 'passed', score: 1, message: 'Done.', result, attempts: [] };
   },
 };
@@ -60,7 +62,7 @@ export async function appWorld(of: AppWorldOptions) {
   );
   const { models, requests } = scriptedModels(of.reply ?? (() => answer()));
   const platform: Platform = { ...local.platform, files, models, queue: messages.queue };
-  const recipes = { [twoQuestions.name]: twoQuestions };
+  const recipes = { [questions.name]: questions };
   const stop = new AbortController().signal;
   /** As another process would see it. */
   const newApp = (through = of.through ?? ((same: Platform) => same)): App =>
@@ -94,8 +96,8 @@ export async function appWorld(of: AppWorldOptions) {
   };
 }
 
-const REQUEST: StartRequest = {
-  ...{ inputs: ['/texts'], recipe: twoQuestions.name, recipeSettings: {}, name: 'texts' },
+export const REQUEST: StartRequest = {
+  ...{ inputs: ['/texts'], recipe: questions.name, recipeSettings: {}, name: 'texts' },
   ...{ simulated: false, force: false, archive: 'none', outputRoot: '/output' },
   selection: { patterns: [], recursive: true, maxFileBytes: 1000 },
   run: { lane: 'standard', maxConcurrent: 4, maxRetries: 3, timeoutMs: 60_000 },

@@ -1,9 +1,10 @@
 import type { PriceTable } from '../../functions/domain/cost.ts';
 import type { StepEntry } from '../../functions/domain/journal.ts';
 import type { FileRef, ModelAnswer, ModelRequest } from '../../functions/domain/model-call.ts';
-import { directLane, type Lane } from '../../functions/engine/lane.ts';
+import { type DirectLaneOptions, directLane, type Lane } from '../../functions/engine/lane.ts';
 import { type PassInput, type PassResult, runPass } from '../../functions/engine/pass.ts';
 import type { Recipe } from '../../functions/engine/recipe.ts';
+import type { SharedPauses } from '../../functions/engine/shared-pauses.ts';
 import { sha256 } from '../../functions/lib/hash.ts';
 import { createLimiter } from '../../functions/lib/limiter.ts';
 import type { Clock, Models } from '../../functions/platform/ports.ts';
@@ -50,10 +51,21 @@ export function scriptedModels(reply: (request: ModelRequest, n: number) => Mode
   return { models, requests };
 }
 
-export function laneOf(models: Models, clock: Clock, maxTries = 3): Lane {
+export function laneOf(models: Models, clock: Clock, maxTries = 3, over: Partial<DirectLaneOptions> = {}): Lane {
   const limiter = createLimiter({ max: 10 });
-  return directLane({ name: 'standard', models, clock, limiterFor: () => limiter, maxTries, timeoutMs: 1000 });
+  return directLane({
+    ...{ name: 'standard', models, clock, limiterFor: () => limiter, pauses: NO_PAUSES, maxTries },
+    ...{
+      triesBefore: () => 0,
+      timeoutMs: 1000,
+      endBy: Number.POSITIVE_INFINITY,
+      limitWaitMs: Number.POSITIVE_INFINITY,
+    },
+    ...over,
+  });
 }
+
+const NO_PAUSES: SharedPauses = { leftMs: () => Promise.resolve(0), limited: () => Promise.resolve() };
 
 /** A journal in memory and the means to run passes over it. */
 export function passRunner(recipe: Recipe, of: { lane: Lane; clock?: Clock; stop?: AbortSignal; settings?: unknown }) {
