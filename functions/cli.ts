@@ -90,7 +90,8 @@ function openLocal(settings: Settings): OpenApp {
       if (app !== undefined) await settleDeadLetter(app, message, reason);
     },
   });
-  app = createApp(local.platform, { prices: settings.prices, unavailable, stop: stop.signal });
+  const limits = { batchAgeMs: settings.batchAgeMs };
+  app = createApp(local.platform, { prices: settings.prices, unavailable, stop: stop.signal, limits });
   return {
     app,
     deliveries: local.deliveries,

@@ -44,14 +44,14 @@ async function openApp() {
       import('./platform/local/model-router.ts'),
     ]);
   const settings = loadSettings({ flags: {}, cwd: process.cwd() });
-  const { cloud, prices } = settings;
+  const { cloud, prices, batchAgeMs } = settings;
   const platform = googlePlatform({
     ...cloud,
     models: (open) => modelRouter(simulated(open), gemini(settings, open)),
     clock: systemClock(),
     log: jsonLog((line) => process.stdout.write(line), Date.now, ['info', 'warn', 'error']),
   });
-  const limits = { leaseMs: cloud.leaseMs, leaseMarginMs: Math.min(30_000, cloud.leaseMs) };
+  const limits = { leaseMs: cloud.leaseMs, leaseMarginMs: Math.min(30_000, cloud.leaseMs), batchAgeMs };
   // Never aborted: on SIGTERM the framework ends the process at once, and what was under way goes on elsewhere after its lease.
   const stop = new AbortController().signal;
   return { settings, app: createApp(platform, { prices, stop, limits }) };

@@ -28,6 +28,8 @@ const fileSchema = z.strictObject({
   maxRetries: z.number().int().min(1).max(20).optional(),
   /** Seconds. */
   timeout: z.number().min(1).max(600).optional(),
+  /** Days after which an unfinished batch is cancelled. */
+  maxBatchDays: z.number().int().min(1).max(365).optional(),
   dropQuietSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
   dropGraceSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
   /** Prices that replace or add to the built-in ones. */
@@ -54,6 +56,8 @@ export interface Settings {
   readonly maxConcurrent: number;
   readonly maxRetries: number;
   readonly timeoutMs: number;
+  /** An unfinished batch of this age is cancelled. */
+  readonly batchAgeMs: number;
   readonly prices: PriceTable;
   readonly api: ApiSettings;
   readonly cloud: CloudSettings;
@@ -120,6 +124,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     maxConcurrent: wholeNumber(env, 'MAX_CONCURRENT_REQUESTS', 1000) ?? file.maxConcurrent ?? 5,
     maxRetries: wholeNumber(env, 'MAX_RETRIES', 20) ?? file.maxRetries ?? 5,
     timeoutMs: (file.timeout ?? 120) * 1000,
+    batchAgeMs: (wholeNumber(env, 'MAX_BATCH_DAYS', 365) ?? file.maxBatchDays ?? 7) * 86_400_000,
     prices: mergedPrices(file),
     api: {
       ...(env.API_TOKEN && { token: env.API_TOKEN }),

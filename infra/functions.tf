@@ -65,6 +65,7 @@ locals {
       is_public   = false
       environment = {
         INBOX_BUCKET         = local.buckets.inbox
+        MAX_BATCH_DAYS       = tostring(var.max_batch_days)
         PUSH_AUDIENCE        = local.urls.control
         PUSH_SERVICE_ACCOUNT = google_service_account.push.email
       }

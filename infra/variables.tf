@@ -156,6 +156,17 @@ variable "max_running_batches" {
   }
 }
 
+variable "max_batch_days" {
+  description = "Days after which an unfinished batch is cancelled; resuming it gives it as many again."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.max_batch_days >= 1 && var.max_batch_days <= 365 && floor(var.max_batch_days) == var.max_batch_days
+    error_message = "max_batch_days is a whole number from 1 to 365."
+  }
+}
+
 variable "items_at_once" {
   description = "Items in work at once: instances, and items of each. Together about the model's requests per minute / 60 x seconds of a call."
   type = object({

@@ -7,7 +7,7 @@ import { FIRST_INPUT } from './input-pages.ts';
 
 /** A tick begins with no further batch after this; the next one goes on with those that wait longest. */
 const TICK_MS = 40_000;
-const BATCHES_PER_TICK = 200;
+const BATCHES_PER_PAGE = 200;
 /** Below the minute between two ticks; a sweep that died is replaced by the next. */
 const LOOK_EVERY_MS = 45_000;
 
@@ -31,7 +31,7 @@ const OPEN: readonly ItemState[] = ['queued', 'running', 'parked'];
  */
 export async function sweep(app: App): Promise<Disposal> {
   const until = app.clock.now() + TICK_MS;
-  const batches = await app.batches.list({ limit: BATCHES_PER_TICK, unfinished: true });
+  const batches = await unfinishedBatches(app);
   for (const { id } of batches.toSorted((a, b) => (a.sweep?.at ?? 0) - (b.sweep?.at ?? 0))) {
     if (app.clock.now() >= until || app.stop.aborted) break;
     try {
@@ -43,6 +43,16 @@ export async function sweep(app: App): Promise<Disposal> {
     }
   }
   return ACK;
+}
+
+async function unfinishedBatches(app: App): Promise<Batch[]> {
+  const batches: Batch[] = [];
+  while (true) {
+    const after = batches.at(-1)?.id;
+    const page = await app.batches.list({ limit: BATCHES_PER_PAGE, unfinished: true, ...(after && { after }) });
+    batches.push(...page);
+    if (page.length < BATCHES_PER_PAGE) return batches;
+  }
 }
 
 /** What a look at a batch found, for the next one to go on from. */

@@ -79,6 +79,7 @@ async function showBatch(context: CommandContext, app: App, batchId: string, fla
   const { batch } = view;
   context.out(`${batch.id}  ${batch.name}  ${batch.recipe}  ${batch.state}${batch.simulated ? '  SIMULATED' : ''}`);
   if (batch.pause) context.out(`paused: ${batch.pause.message}`);
+  if (batch.cancelReason) context.out(batch.cancelReason);
   for (const line of summaryLines(view, now)) context.out(line);
   context.out(`results  ${batch.outputDir}`);
   if (batch.report) context.out(`report   ${batch.report}`);

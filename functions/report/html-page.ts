@@ -85,6 +85,7 @@ ${
     : ''
 }
 ${batch.pause ? html`<p class="notice">Paused: ${oneLine(batch.pause.message)}</p>` : ''}
+${batch.cancelReason ? html`<p class="notice">${oneLine(batch.cancelReason)}</p>` : ''}
 </header>`;
 }
 

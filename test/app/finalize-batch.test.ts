@@ -1,30 +1,30 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { cancelBatch, resumeBatch } from '../../functions/app/control-batch.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
 import type { Batch } from '../../functions/domain/batch.ts';
 import { ACK, type Message } from '../../functions/domain/message.ts';
 import type { Platform } from '../../functions/platform/ports.ts';
+import { appWorld } from '../support/app-world.ts';
 import { Crash, intercepted } from '../support/crashing-platform.ts';
-import { type TextWorld, textWorld } from '../support/text-world.ts';
 
 const LONGER_THAN_A_LEASE_MS = 61_000;
 
-let world: TextWorld;
+let world: Awaited<ReturnType<typeof appWorld>>;
 let batch: Batch;
 let finalize: Message;
 
 /** A batch whose items are settled, with its `finalize` message in hand. */
 beforeEach(async () => {
-  world = await textWorld({ texts: 3 });
+  world = await appWorld({ texts: { 'a.txt': 'One.', 'b.txt': 'Two.', 'c.txt': 'Three.' } });
   batch = await world.start();
-  while (world.queue.waiting.some((message) => message.kind !== 'finalize')) {
-    const [message] = world.queue.waiting.splice(0, 1);
-    if (message?.kind !== 'finalize' && message !== undefined) await dispatch(world.app, message);
+  for (let message = world.messages.take(); message !== undefined; message = world.messages.take()) {
+    if (message.kind !== 'finalize') await dispatch(world.app, message);
   }
-  world.lose();
   finalize = { kind: 'finalize', batchId: batch.id };
 });
-afterEach(() => world.close());
+
+/** Takes all messages that wait: nobody else will get them. */
+const lost = (): Message[] => world.messages.waiting.splice(0).map(({ message }) => message);
 
 /** What the report consists of, by name below the output folder. */
 function reportFiles(): Map<string, string> {
@@ -83,7 +83,7 @@ function mortal(point: number, when: 'before' | 'after') {
     if (dead) throw new Crash('dead');
     return result;
   });
-  return { app: world.appOn(platform), seen };
+  return { app: world.newApp(() => platform), seen };
 }
 
 describe('finalising', () => {
@@ -126,7 +126,7 @@ describe('finalising', () => {
 
   it('is done by one while another waits', async () => {
     const { platform, seen } = countingCloses(world.platform);
-    const app = world.appOn(platform);
+    const app = world.newApp(() => platform);
     const disposals = await Promise.all([dispatch(app, finalize), dispatch(app, finalize)]);
     expect(disposals).toEqual([ACK, { kind: 'retry', afterMs: 2000 }]);
     expect(seen.closes).toBe(1);
@@ -136,7 +136,7 @@ describe('finalising', () => {
     const { platform, seen } = countingCloses(world.platform);
     const gate = Promise.withResolvers<void>();
     const reached = Promise.withResolvers<void>();
-    const standing = world.appOn({
+    const standing = world.newApp(() => ({
       ...platform,
       batches: {
         ...platform.batches,
@@ -146,16 +146,30 @@ describe('finalising', () => {
           return await platform.batches.details(...args);
         },
       },
-    });
+    }));
     const zombie = dispatch(standing, finalize);
     await reached.promise;
     world.clock.advance(LONGER_THAN_A_LEASE_MS);
-    expect(await dispatch(world.appOn(platform), finalize)).toEqual(ACK);
+    expect(
+      await dispatch(
+        world.newApp(() => platform),
+        finalize,
+      ),
+    ).toEqual(ACK);
     // Opened again and closed anew: what the zombie knows of the batch is no longer true.
-    await resumeBatch(world.appOn(platform), batch.id, { failed: false, errors: false });
+    await resumeBatch(
+      world.newApp(() => platform),
+      batch.id,
+      { failed: false, errors: false },
+    );
     world.clock.advance(LONGER_THAN_A_LEASE_MS);
-    world.lose();
-    expect(await dispatch(world.appOn(platform), finalize)).toEqual(ACK);
+    lost();
+    expect(
+      await dispatch(
+        world.newApp(() => platform),
+        finalize,
+      ),
+    ).toEqual(ACK);
     expect(seen.closes).toBe(2);
     const closed = await world.platform.batches.get(batch.id);
     const written = reportFiles();
@@ -168,7 +182,7 @@ describe('finalising', () => {
 
   it('holds its claim while a long report is being written', async () => {
     const begun = world.clock.now();
-    const long = world.appOn({
+    const long = world.newApp(() => ({
       ...world.platform,
       files: {
         ...world.platform.files,
@@ -178,7 +192,7 @@ describe('finalising', () => {
           await world.platform.files.write(...args);
         },
       },
-    });
+    }));
     expect(await dispatch(long, finalize)).toEqual(ACK);
     expect(await world.platform.batches.get(batch.id)).toMatchObject({ state: 'finished' });
     expect(world.clock.now() - begun).toBeGreaterThan(LONGER_THAN_A_LEASE_MS);
@@ -188,16 +202,16 @@ describe('finalising', () => {
     await resumeBatch(world.app, batch.id, { failed: false, errors: false });
     const [item] = await world.platform.batches.items(batch.id, { limit: 1 });
     await world.platform.batches.reopen(batch.id, ['passed']);
-    world.lose();
+    lost();
     expect(await dispatch(world.app, finalize)).toEqual(ACK);
     expect(await world.platform.batches.get(batch.id)).toMatchObject({ state: 'running', sealed: true });
-    expect(world.lose()).toContainEqual({ kind: 'process', batchId: batch.id, itemId: item?.id });
+    expect(lost()).toContainEqual({ kind: 'process', batchId: batch.id, itemId: item?.id });
   });
 
   it('cannot close over items that are just being opened again', async () => {
     await dispatch(world.app, finalize);
     const { batches } = world.platform;
-    const resuming = world.appOn({
+    const resuming = world.newApp(() => ({
       ...world.platform,
       batches: {
         ...batches,
@@ -206,7 +220,7 @@ describe('finalising', () => {
           return await batches.reopen(...args);
         },
       },
-    });
+    }));
     await resumeBatch(resuming, batch.id, { failed: true, errors: false });
     expect(await batches.get(batch.id)).toMatchObject({ state: 'running', sealed: true, revision: 1 });
   });

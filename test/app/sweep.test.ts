@@ -1,16 +1,25 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { cancelBatch, resumeBatch } from '../../functions/app/control-batch.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
 import type { Item } from '../../functions/domain/batch.ts';
 import { ACK, type Message } from '../../functions/domain/message.ts';
+import { type AppWorldOptions, appWorld } from '../support/app-world.ts';
 import { crashingPlatform } from '../support/crashing-platform.ts';
-import { type TextWorld, textWorld } from '../support/text-world.ts';
 
 const TICK: Message = { kind: 'tick' };
 const MINUTE_MS = 60_000;
 
-let world: TextWorld;
-afterEach(() => world.close());
+let world: Awaited<ReturnType<typeof appWorld>>;
+
+/** A world of so many texts. */
+const worldOf = (texts: number, limits?: AppWorldOptions['limits']) =>
+  appWorld({
+    texts: Object.fromEntries(Array.from({ length: texts }, (_, n) => [`${1000 + n}.txt`, `Text number ${n}.`])),
+    ...(limits && { limits }),
+  });
+
+/** Takes all messages that wait: nobody else will get them. */
+const lost = (): Message[] => world.messages.waiting.splice(0).map(({ message }) => message);
 
 /** Ticks every minute for so long; gives what was published. */
 async function sweepFor(minutes: number): Promise<Message[]> {
@@ -18,22 +27,22 @@ async function sweepFor(minutes: number): Promise<Message[]> {
     world.clock.advance(MINUTE_MS);
     expect(await dispatch(world.app, TICK)).toEqual(ACK);
   }
-  return world.lose();
+  return lost();
 }
 
 /** Hands out the messages and what comes of them. */
 async function work(messages: readonly Message[]): Promise<void> {
-  world.queue.waiting.push(...messages);
-  await world.work();
+  await world.messages.queue.publish(messages);
+  await world.deliverDue();
 }
 
 /** A batch whose items were announced to nobody. */
 async function unannounced(texts: number) {
-  world = await textWorld({ texts });
+  world = await worldOf(texts);
   const batch = await world.start();
-  const [expand] = world.lose();
+  const [expand] = lost();
   if (expand !== undefined) await dispatch(world.app, expand);
-  world.lose();
+  lost();
   const state = async () => (await world.platform.batches.get(batch.id))?.state;
   const items = () => world.platform.batches.items(batch.id, { limit: 2000 });
   return { batch, state, items };
@@ -50,7 +59,7 @@ describe('the sweep', () => {
     expect(idsOf(published)).toEqual(idsOf(await items()));
     await work(published);
     expect(await state()).toBe('finished');
-    expect(world.requests).toHaveLength(3);
+    expect(world.requests).toHaveLength(3 * 2);
   });
 
   it('does so some at a time, and after each round waits longer', async () => {
@@ -125,9 +134,9 @@ describe('the sweep', () => {
   });
 
   it('has the inputs listed when the first message was lost', async () => {
-    world = await textWorld({ texts: 3 });
+    world = await worldOf(3);
     const batch = await world.start();
-    world.lose();
+    lost();
     expect(await sweepFor(9)).toEqual([]);
     const published = await sweepFor(9);
     expect(published).toEqual([{ kind: 'expand', batchId: batch.id, cursor: { input: 0, after: '' } }]);
@@ -137,12 +146,16 @@ describe('the sweep', () => {
 
   it('has the listing gone on with from the last page, when the planner dies after any write', async () => {
     for (let point = 0; point < 12; point += 1) {
-      world = await textWorld({ texts: 5, limits: { pageSize: 2 } });
+      world = await worldOf(5, { pageSize: 2 });
       const batch = await world.start();
-      const [expand] = world.lose();
+      const [expand] = lost();
       let writes = 0;
       const dying = crashingPlatform(world.platform, () => (writes++ === point ? 'after' : undefined));
-      if (expand !== undefined) await dispatch(world.appOn(dying), expand).catch(() => undefined);
+      if (expand !== undefined)
+        await dispatch(
+          world.newApp(() => dying),
+          expand,
+        ).catch(() => undefined);
       const listed: (string | undefined)[] = [];
       const { files } = world.platform;
       world.platform.files = {
@@ -154,29 +167,34 @@ describe('the sweep', () => {
       };
       const begun = (await world.platform.batches.get(batch.id))?.planned?.cursor.after ?? '';
       const published = await sweepFor(20);
-      const app = world.appOn(world.platform);
+      const app = world.newApp();
       for (const message of published) await dispatch(app, message);
-      for (const message of world.lose()) await dispatch(app, message);
+      for (const message of lost()) await dispatch(app, message);
       if (listed.length > 0) expect(listed[0] ?? '').toBe(begun);
       await work(await sweepFor(20));
       expect(await world.platform.batches.counts(batch.id)).toMatchObject({ total: 5, passed: 5 });
       await work(await sweepFor(5));
       expect(await world.platform.batches.get(batch.id)).toMatchObject({ state: 'finished' });
-      if (point < 11) await world.close();
     }
   });
 
   it('has the report written when the last message was lost, and when the finaliser died', async () => {
     const { batch, state, items } = await unannounced(2);
     for (const { id } of await items()) await dispatch(world.app, { kind: 'process', batchId: batch.id, itemId: id });
-    world.lose();
+    lost();
     expect(await sweepFor(1)).toEqual([]);
     const [finalize, ...others] = await sweepFor(2);
     expect(finalize).toEqual({ kind: 'finalize', batchId: batch.id });
     expect(others).toEqual([]);
     let writes = 0;
     const dying = crashingPlatform(world.platform, () => (writes++ === 0 ? 'after' : undefined));
-    if (finalize !== undefined) await expect(dispatch(world.appOn(dying), finalize)).rejects.toThrow();
+    if (finalize !== undefined)
+      await expect(
+        dispatch(
+          world.newApp(() => dying),
+          finalize,
+        ),
+      ).rejects.toThrow();
     await work(await sweepFor(5));
     expect(await state()).toBe('finished');
     expect(await sweepFor(60)).toEqual([]);
@@ -185,7 +203,7 @@ describe('the sweep', () => {
   it('does not disturb a finaliser at work', async () => {
     const { batch, items } = await unannounced(1);
     for (const { id } of await items()) await dispatch(world.app, { kind: 'process', batchId: batch.id, itemId: id });
-    world.lose();
+    lost();
     const leaseUntil = world.clock.now() + 30 * MINUTE_MS;
     await world.platform.batches.change(batch.id, () => ({ finalizer: { fence: 1, leaseUntil } }));
     expect(await sweepFor(29)).toEqual([]);
@@ -218,7 +236,7 @@ describe('the sweep', () => {
   it('ends a cancelled batch whose messages were lost', async () => {
     const { batch, state } = await unannounced(3);
     await cancelBatch(world.app, batch.id);
-    world.lose();
+    lost();
     await work(await sweepFor(3));
     expect(await state()).toBe('cancelled');
     expect(world.requests).toEqual([]);
@@ -228,7 +246,7 @@ describe('the sweep', () => {
     await unannounced(3);
     world.clock.advance(20 * MINUTE_MS);
     await Promise.all([dispatch(world.app, TICK), dispatch(world.app, TICK), dispatch(world.app, TICK)]);
-    expect(world.lose()).toHaveLength(3);
+    expect(lost()).toHaveLength(3);
   });
 
   it('may die at any write: the next one repeats what is missing', async () => {
@@ -238,27 +256,30 @@ describe('the sweep', () => {
         world.clock.advance(20 * MINUTE_MS);
         let writes = 0;
         const dying = crashingPlatform(world.platform, () => (writes++ === point ? when : undefined));
-        await dispatch(world.appOn(dying), TICK).catch(() => undefined);
+        await dispatch(
+          world.newApp(() => dying),
+          TICK,
+        ).catch(() => undefined);
         expect(dying.isDead()).toBe(true);
-        await work([...world.lose(), ...(await sweepFor(1))]);
+        await work([...lost(), ...(await sweepFor(1))]);
         await work(await sweepFor(20));
         expect(await state()).toBe('finished');
-        expect(world.requests).toHaveLength(3);
-        if (point < 2 || when === 'before') await world.close();
+        expect(world.requests).toHaveLength(3 * 2);
       }
     }
   });
 
   it('stops when a tick takes too long, and goes on with the others in the next', async () => {
-    world = await textWorld({ texts: 1 });
+    world = await worldOf(1);
     const ids: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
       ids.push((await world.start({ name, outputRoot: `/output/${name}` })).id);
+      world.clock.advance(1000);
     }
-    world.lose();
+    lost();
     const { journal } = world.platform;
     const looked: string[] = [];
-    const slow = world.appOn({
+    const slow = world.newApp(() => ({
       ...world.platform,
       journal: {
         ...journal,
@@ -269,7 +290,7 @@ describe('the sweep', () => {
           return journal.expired(batchId, lease);
         },
       },
-    });
+    }));
     world.clock.advance(MINUTE_MS);
     await dispatch(slow, TICK);
     expect(looked).toHaveLength(3);
