@@ -11,6 +11,7 @@ const DEAD_LETTERS_PATH = '/dead-letters';
 
 const theApp = once(openApp);
 const thePush = once(openPush);
+const theApi = once(openApi);
 
 for (const name of ['process', 'finalize', 'control']) {
   http(name, async (request, response) => {
@@ -18,6 +19,12 @@ for (const name of ['process', 'finalize', 'control']) {
     response.status(await handle(pushOf(request))).end();
   });
 }
+
+http('api', async (request, response) => {
+  // That the process lives is said before anything is loaded.
+  if (request.path === '/healthz') response.json({ status: 'ok' });
+  else await (await theApi())(request, response);
+});
 
 function pushOf(request: Request): PushRequest {
   const { authorization } = request.headers;
@@ -31,6 +38,30 @@ async function openPush() {
   if (push.audiences.length === 0 && push.serviceAccount === undefined) return pubsubHandler({ app, quarantine });
   const { pushIdentity } = await import('./platform/google/push-identity.ts');
   return pubsubHandler({ app, quarantine, refusalOf: pushIdentity(push) });
+}
+
+async function openApi() {
+  const [{ app, settings }, { httpApi }, { bucketProblem }, { SIMULATED_MODEL_IDS }, { getRequestListener }] =
+    await Promise.all([
+      theApp(),
+      import('./handlers/http.ts'),
+      import('./handlers/http-start.ts'),
+      import('./platform/local/model-router.ts'),
+      import('@hono/node-server'),
+    ]);
+  const { api, cloud, recipe, maxConcurrent, maxRetries, timeoutMs } = settings;
+  const start = {
+    run: { lane: 'standard' as const, maxConcurrent, maxRetries, timeoutMs },
+    outputRoot: `gs://${cloud.outputBucket}`,
+    simulated: cloud.simulate,
+    maxRunning: api.maxRunningBatches,
+    recipeSettings: (given: object) => ({ ...recipe, ...given, ...(cloud.simulate && SIMULATED_MODEL_IDS) }),
+    problemWith: (uri: string) => bucketProblem(uri, cloud.allowedBuckets),
+    everything: cloud.inboxBucket && `gs://${cloud.inboxBucket}`,
+    exclude: [`gs://${cloud.outputBucket}`, `gs://${cloud.workBucket}`],
+  };
+  const { fetch } = httpApi(app, { ...(api.token !== undefined && { token: api.token }), start });
+  return getRequestListener(fetch, { overrideGlobalObjects: false });
 }
 
 async function openApp() {

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { type Batch, batchIdFor, type RunSettings, runSettingsSchema, type Selection } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { Recipe } from '../engine/recipe.ts';
@@ -20,11 +21,16 @@ export interface StartRequest {
   outputRoot: string;
   archive: Batch['archive'];
   name: string;
+  /** Batches that may run at once, this one included; left out, any number. */
+  maxRunning?: number;
 }
+
+/** Inputs that are looked for at a time. */
+const LOOKS_AT_ONCE = 16;
 
 /**
  * Starts a batch, or goes on with the unfinished one of the same command, so that a command that was killed and is given
- * again, or is given twice at once, works every input once.
+ * again, or is given twice at once, works every input once. Fails with `batch_running` while as many run as may.
  */
 export async function startBatch(app: App, request: StartRequest): Promise<{ batch: Batch; joined: boolean }> {
   const recipe = recipeNamed(app, request.recipe);
@@ -32,10 +38,12 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
   availableModels(app, recipe, settings);
   checkColumns(recipe, settings, request.inputs);
   checkRunSettings(request.run);
-  for (const input of request.inputs) await resolveInput(app, input);
+  await refuseOneTooMany(app, request);
+  await pLimit(LOOKS_AT_ONCE).map(request.inputs, (input) => resolveInput(app, input));
   const recipeFingerprint = hashOf({ recipe: recipe.name, version: recipe.version, settings });
   const { inputs, selection, force, outputRoot } = request;
   const commandKey = hashOf({ inputs, selection, force, outputRoot, recipeFingerprint });
+  const most = request.maxRunning === undefined ? undefined : { running: request.maxRunning };
   for (let tries = 0; tries < 10; tries += 1) {
     const [unfinished] = await app.batches.list({ limit: 1, commandKey, unfinished: true });
     if (unfinished !== undefined) {
@@ -44,14 +52,33 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
     }
     const batch = newBatch(app, request, { recipe, settings, recipeFingerprint, commandKey });
     await recordParameters(app, batch);
-    if (await app.batches.create(batch)) {
+    if (await app.batches.create(batch, most)) {
       await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
       return { batch, joined: false };
     }
+    await refuseOneTooMany(app, request);
   }
   throw new ProofsheetError(
     'wrong_state',
     'Another process keeps starting and ending the same batch; try again in a moment.',
+  );
+}
+
+/** Batches that run, the newest first. */
+export async function runningBatches(app: Pick<App, 'batches'>): Promise<Batch[]> {
+  const unfinished = await app.batches.list({ limit: 1000, unfinished: true });
+  return unfinished.filter((batch) => batch.state === 'running');
+}
+
+async function refuseOneTooMany(app: App, { maxRunning }: StartRequest): Promise<void> {
+  if (maxRunning === undefined) return;
+  const running = await runningBatches(app);
+  if (running.length < maxRunning) return;
+  const [newest] = running;
+  throw new ProofsheetError(
+    'batch_running',
+    `${newest?.id} is running and no more than ${maxRunning} may; wait for it or cancel it.`,
+    { disposition: 'conflict' },
   );
 }
 

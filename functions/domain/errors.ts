@@ -68,6 +68,7 @@ const CODES = {
   usage: 'See --help.',
   not_found: 'Check the id with `proofsheet list`.',
   wrong_state: 'See `proofsheet show` for the state.',
+  batch_running: 'Wait for the running batch, or cancel it.',
   storage: 'Check the disk and the permissions of the state folder.',
   storage_unavailable: 'The store cannot be reached for now; the work goes on by itself.',
 } as const;
