@@ -11,6 +11,7 @@ locals {
       is_public   = false
       environment = {
         INBOX_BUCKET            = local.buckets.inbox
+        DROP_QUIET_SECONDS      = tostring(var.drop_quiet_seconds)
         MAX_CONCURRENT_REQUESTS = tostring(var.items_at_once.per_instance)
       }
       secrets = {}

@@ -167,6 +167,17 @@ variable "max_batch_days" {
   }
 }
 
+variable "drop_quiet_seconds" {
+  description = "A drop without a number of pictures and without _READY is complete when nothing has arrived for this long."
+  type        = number
+  default     = 120
+
+  validation {
+    condition     = var.drop_quiet_seconds >= 1 && var.drop_quiet_seconds <= 86400 && floor(var.drop_quiet_seconds) == var.drop_quiet_seconds
+    error_message = "drop_quiet_seconds is a whole number from 1 to 86400."
+  }
+}
+
 variable "items_at_once" {
   description = "Items in work at once: instances, and items of each. Together about the model's requests per minute / 60 x seconds of a call."
   type = object({

@@ -14,6 +14,7 @@ import {
   type TerraformBlock,
   type TerraformFiles,
   terraformFiles,
+  textsIn,
 } from './support/terraform.ts';
 
 const ROOT = join(INFRA, '..');
@@ -39,24 +40,32 @@ const RIGHTS: Record<string, string[]> = {
   'google_storage_bucket_iam_member.sources': ['roles/storage.objectViewer'],
 };
 
-/** What each function may do with each bucket, and where it may publish. */
+/** What each function may do with each bucket, where it may publish, and whether it may ask models. */
 const ACCESS = {
-  bucket: { buckets: { inbox: ['objectViewer'], work: ['objectViewer'] }, topics: ['process', 'finalize', 'control'] },
+  bucket: {
+    buckets: { inbox: ['objectViewer'], work: ['objectViewer'] },
+    topics: ['process', 'finalize', 'control'],
+    asks_models: false,
+  },
   api: {
     buckets: { inbox: ['objectViewer'], output: ['objectViewer'], work: ['objectViewer'] },
     topics: ['process', 'finalize', 'control'],
+    asks_models: false,
   },
   process: {
     buckets: { inbox: ['objectViewer'], output: ['objectUser'], work: ['objectUser'] },
     topics: ['process', 'finalize'],
+    asks_models: true,
   },
   finalize: {
     buckets: { output: ['objectUser'], work: ['objectViewer', 'objectCreator'] },
     topics: ['process', 'finalize'],
+    asks_models: false,
   },
   control: {
     buckets: { inbox: ['objectViewer'], output: ['objectUser'], work: ['objectUser'] },
     topics: ['process', 'finalize', 'control'],
+    asks_models: true,
   },
 };
 
@@ -155,9 +164,9 @@ describe('the rights', () => {
   });
 
   it('are those of the list for each function', () => {
-    const given = Object.entries(infra.locals.access as Record<string, Body>).map(([name, { buckets, topics }]) => [
+    const given = Object.entries(infra.locals.access as Record<string, Body>).map(([name, { buckets, ...rest }]) => [
       name,
-      { buckets: mapValues(buckets as Record<string, string[]>, (roles) => roles.map(withoutPrefix)), topics },
+      { buckets: mapValues(buckets as Record<string, string[]>, (roles) => roles.map(withoutPrefix)), ...rest },
     ]);
     expect(Object.fromEntries(given)).toEqual(ACCESS);
     expect(Object.keys(functions).toSorted()).toEqual(Object.keys(ACCESS).toSorted());
@@ -273,7 +282,8 @@ describe('the alerts', () => {
       .map(({ body }) => String(body.filter));
     const wanted = filters.flatMap((filter) => [...filter.matchAll(/jsonPayload\.message=\\?"([^"\\]+)/g)]);
     expect(wanted.length).toBeGreaterThan(0);
-    for (const [, message] of wanted) expect(sources()).toContain(`'${message}'`);
+    const logged = sources();
+    expect(wanted.map(([, message]) => `'${message}'`).filter((text) => !logged.includes(text))).toEqual([]);
   });
 });
 
@@ -282,6 +292,29 @@ describe('the files', () => {
     const providers = Object.values(nested(infra.settings, 'required_providers')) as Body[];
     expect(providers.length).toBeGreaterThan(0);
     for (const { version } of providers) expect(version).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  it('name only what there is', () => {
+    const declared = new Set([
+      ...Object.keys(infra.variables).map((name) => `var.${name}`),
+      ...Object.keys(infra.locals).map((name) => `local.${name}`),
+      ...infra.resources.map(addressOf),
+      ...infra.data.map((block) => `data.${addressOf(block)}`),
+    ]);
+    const bodies = [infra.locals, infra.variables, infra.outputs, infra.settings];
+    const blocks = [...infra.resources, ...infra.data].map(({ body }) => body);
+    const expressions = [...bodies, ...blocks].flatMap(textsIn).filter((text) => text.includes('${'));
+    const named = expressions.flatMap((text) => [
+      ...text.matchAll(/(?<![\w.])(?:var\.\w+|local\.\w+|data\.\w+\.\w+|google_\w+\.\w+)/g),
+    ]);
+    expect(named.length).toBeGreaterThan(100);
+    expect(named.map(String).filter((name) => !declared.has(name))).toEqual([]);
+  });
+
+  it('have the outputs that infra/README.md asks for', () => {
+    const asked = [...source('infra/README.md').matchAll(/output -raw (\w+)/g)].map(([, name]) => name);
+    expect(asked.length).toBeGreaterThan(0);
+    expect(Object.keys(infra.outputs)).toEqual(expect.arrayContaining(asked));
   });
 
   it('say what each variable is', () => {

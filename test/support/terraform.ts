@@ -20,19 +20,21 @@ export interface TerraformFiles {
   resources: TerraformBlock[];
   data: TerraformBlock[];
   variables: Record<string, Body>;
+  outputs: Record<string, Body>;
   locals: Body;
   settings: Body;
 }
 
 /** All of infra/*.tf. Fails for a file that is no HCL. */
 export async function readTerraform(): Promise<TerraformFiles> {
-  const read: TerraformFiles = { resources: [], data: [], variables: {}, locals: {}, settings: {} };
+  const read: TerraformFiles = { resources: [], data: [], variables: {}, outputs: {}, locals: {}, settings: {} };
   for (const file of terraformFiles()) {
     const parsed = await parse(file, readFileSync(join(INFRA, file), 'utf8'));
     read.resources.push(...blocksOf(parsed.resource));
     read.data.push(...blocksOf(parsed.data));
     for (const block of parsed.locals ?? []) Object.assign(read.locals, block);
-    for (const [name, [body]] of Object.entries<Body[]>(parsed.variable ?? {})) read.variables[name] = body ?? {};
+    Object.assign(read.variables, onlyBlocksOf(parsed.variable));
+    Object.assign(read.outputs, onlyBlocksOf(parsed.output));
     Object.assign(read.settings, parsed.terraform?.[0]);
   }
   return read;
@@ -47,6 +49,16 @@ export function nested(body: Body, name: string): Body {
   const blocks = body[name];
   if (!Array.isArray(blocks) || blocks.length !== 1) throw new Error(`There is not one block ${name}.`);
   return blocks[0] as Body;
+}
+
+/** All texts in a body, names left out. */
+export function textsIn(value: Value): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : [];
+}
+
+function onlyBlocksOf(byName: Record<string, Body[]> = {}): Record<string, Body> {
+  return Object.fromEntries(Object.entries(byName).map(([name, [body]]) => [name, body ?? {}]));
 }
 
 function blocksOf(byType: Record<string, Record<string, Body[]>> = {}): TerraformBlock[] {
