@@ -143,6 +143,11 @@ variable "judge" {
     condition     = var.judge == null || contains(["rubric", "gecko_text2image_v1"], coalesce(var.judge, "rubric"))
     error_message = "judge is rubric or gecko_text2image_v1."
   }
+
+  validation {
+    condition     = var.judge != "gecko_text2image_v1" || var.gemini_api_key_secret == null
+    error_message = "The judge gecko_text2image_v1 is a service of Vertex AI, which takes no API key: leave gemini_api_key_secret out."
+  }
 }
 
 variable "max_running_batches" {
