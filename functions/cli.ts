@@ -19,7 +19,7 @@ import { geminiModels } from './platform/google/gemini-models.ts';
 import { stagedPictures } from './platform/google/staged-pictures.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
 import { localPlatform } from './platform/local/index.ts';
-import { modelRouter, SIMULATED_MODEL_IDS } from './platform/local/model-router.ts';
+import { modelRouter, SIMULATED_SETTINGS } from './platform/local/model-router.ts';
 import { simulatedModels } from './platform/local/simulated-models.ts';
 import { loadSettings, type Settings } from './settings.ts';
 
@@ -95,17 +95,16 @@ function openLocal(settings: Settings): OpenApp {
   return {
     app,
     deliveries: local.deliveries,
-    simulatedModels: SIMULATED_MODEL_IDS,
+    simulatedSettings: SIMULATED_SETTINGS,
     doctor: () => Promise.resolve(machineChecks(settings)),
     close: local.close,
   };
 }
 
 function openGeckoOf({ gemini, gecko }: Settings, files: ReturnType<typeof diskFiles>): ReturnType<typeof openGecko> {
-  const { auth, baseUrl } = gemini;
   const { bucket: objects, location } = gecko;
   const pictures = objects && stagedPictures({ objects, open: files.open });
-  return openGecko({ auth, location, pictures, ...(baseUrl !== undefined && { baseUrl }) });
+  return openGecko({ ...gemini, location, pictures });
 }
 
 function makeHome(home: string): void {

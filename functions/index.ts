@@ -41,7 +41,7 @@ async function openPush() {
 }
 
 async function openApi() {
-  const [{ app, settings }, { httpApi }, { bucketProblem }, { SIMULATED_MODEL_IDS }, { getRequestListener }] =
+  const [{ app, settings }, { httpApi }, { bucketProblem }, { SIMULATED_SETTINGS }, { getRequestListener }] =
     await Promise.all([
       theApp(),
       import('./handlers/http.ts'),
@@ -55,7 +55,7 @@ async function openApi() {
     outputRoot: `gs://${cloud.outputBucket}`,
     simulated: cloud.simulate,
     maxRunning: api.maxRunningBatches,
-    recipeSettings: (given: object) => ({ ...recipe, ...given, ...(cloud.simulate && SIMULATED_MODEL_IDS) }),
+    recipeSettings: (given: object) => ({ ...recipe, ...given, ...(cloud.simulate && SIMULATED_SETTINGS) }),
     problemWith: (uri: string) => bucketProblem(uri, cloud.allowedBuckets),
     everything: cloud.inboxBucket && `gs://${cloud.inboxBucket}`,
     exclude: [`gs://${cloud.outputBucket}`, `gs://${cloud.workBucket}`],
@@ -65,27 +65,40 @@ async function openApi() {
 }
 
 async function openApp() {
-  const [{ loadSettings }, { createApp }, { jsonLog }, { googlePlatform }, { systemClock }, { modelRouter }] =
-    await Promise.all([
-      import('./settings.ts'),
-      import('./app/app.ts'),
-      import('./lib/log.ts'),
-      import('./platform/google/index.ts'),
-      import('./platform/local/system-clock.ts'),
-      import('./platform/local/model-router.ts'),
-    ]);
+  const [
+    { loadSettings },
+    { createApp },
+    { jsonLog },
+    { googlePlatform, workPictures },
+    { openGecko, withGecko },
+    { systemClock },
+    { modelRouter },
+  ] = await Promise.all([
+    import('./settings.ts'),
+    import('./app/app.ts'),
+    import('./lib/log.ts'),
+    import('./platform/google/index.ts'),
+    import('./platform/google/gecko-access.ts'),
+    import('./platform/local/system-clock.ts'),
+    import('./platform/local/model-router.ts'),
+  ]);
   const settings = loadSettings({ flags: {}, cwd: process.cwd() });
   const { cloud, prices, batchAgeMs } = settings;
+  const { location } = settings.gecko;
+  const { gecko, unavailable } = openGecko({ ...settings.gemini, location, pictures: workPictures(cloud) });
   const platform = googlePlatform({
     ...cloud,
-    models: (open) => modelRouter(simulated(open), gemini(settings, open)),
+    models(open) {
+      const service = gemini(settings, open);
+      return modelRouter(simulated(open), service && withGecko(service, gecko));
+    },
     clock: systemClock(),
     log: jsonLog((line) => process.stdout.write(line), Date.now, ['info', 'warn', 'error']),
   });
   const limits = { leaseMs: cloud.leaseMs, leaseMarginMs: Math.min(30_000, cloud.leaseMs), batchAgeMs };
   // Never aborted: on SIGTERM the framework ends the process at once, and what was under way goes on elsewhere after its lease.
   const stop = new AbortController().signal;
-  return { settings, app: createApp(platform, { prices, stop, limits }) };
+  return { settings, app: createApp(platform, { prices, unavailable, stop, limits }) };
 }
 
 function simulated(open: Files['open']): Models {

@@ -20,8 +20,8 @@ export interface CommandContext {
 export interface OpenApp {
   app: App;
   deliveries: Deliveries;
-  /** Model ids by setting for a simulated run. */
-  simulatedModels: { textModel: string; imageModel: string; judgeModel: string };
+  /** Settings of recipes that a simulated run puts in the place of those given. */
+  simulatedSettings: Readonly<Record<string, string>>;
   doctor(): Promise<{ what: string; ok: boolean; message: string }[]>;
   close(): Promise<void>;
 }

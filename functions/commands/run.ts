@@ -106,7 +106,7 @@ function requestFrom(
   const simulated = flags.simulate === true || settings.gemini.auth === undefined;
   const outputRoot = flags.outputDir === undefined ? settings.outputDir : resolve(context.cwd, flags.outputDir);
   const given = { threshold: flags.threshold, maxAttempts: flags.maxAttempts, aspectRatio: flags.aspectRatio, prompt };
-  const recipeSettings = { ...settings.recipe, ...(simulated && simulation(open)), ...defined(given) };
+  const recipeSettings = { ...settings.recipe, ...(simulated && open.simulatedSettings), ...defined(given) };
   return {
     inputs: inputs.map((input) => (input.startsWith('gs://') ? input : resolve(context.cwd, input))),
     selection: {
@@ -148,11 +148,6 @@ function nameFor(inputs: readonly string[]): string {
       .split(/[/\\]/)
       .at(-1) ?? '';
   return inputs.length === 1 ? first : `${first} and ${inputs.length - 1} more`;
-}
-
-/** What stands in for the models and for judges that are none. */
-function simulation({ simulatedModels }: OpenApp): Record<string, unknown> {
-  return { ...simulatedModels, judge: 'rubric' };
 }
 
 function sayLoudly(context: CommandContext, settings: Settings): void {

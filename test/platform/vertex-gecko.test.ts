@@ -9,7 +9,7 @@ import {
   rubricAnswerSchema,
 } from '../../functions/domain/model-call.ts';
 import { openGecko, withGecko } from '../../functions/platform/google/gecko-access.ts';
-import { stagedPictures } from '../../functions/platform/google/staged-pictures.ts';
+import { stagedPictures, storedPictures } from '../../functions/platform/google/staged-pictures.ts';
 import { type VertexGeckoOptions, vertexGecko } from '../../functions/platform/google/vertex-gecko.ts';
 import type { Models } from '../../functions/platform/ports.ts';
 import { answer, scriptedModels } from '../support/engine-fakes.ts';
@@ -158,6 +158,13 @@ describe('pictures', () => {
     await pictures.check();
 
     const nowhere = stagedPictures({ objects: { bucket: 'none', prefix: '' }, open, client });
+    // What is kept there anyway is not put there again.
+    const before = storage.calls.length;
+    const kept = storedPictures({ objects: { bucket: 'work', prefix: 'judge' }, client });
+    expect(await kept.uriOf(file)).toBe(`gs://work/${name}`);
+    expect(storage.calls).toHaveLength(before);
+    await kept.check();
+
     const { models: lost, server: idle } = await setup({}, { pictures: nowhere });
     expect(await failureOf(lost.call(request, STANDARD))).toMatchObject({ code: 'storage', scope: 'batch' });
     expect(await lost.check([GECKO])).toMatchObject([{ ok: false, message: expect.stringContaining('gs://none') }]);
@@ -433,7 +440,7 @@ describe('access', () => {
     ['a key for Vertex AI', { kind: 'vertex', project: '', location, apiKey: 'k' } as const, pictures, /Vertex AI/],
     ['no bucket', { kind: 'vertex', project: 'shop', location } as const, undefined, /JUDGE_BUCKET.*JUDGE=rubric\.$/],
   ])('with %s is one sentence, for a start, a check and every request', async (_, auth, place, sentence) => {
-    const { gecko, unavailable } = openGecko({ auth, location, pictures: place });
+    const { gecko, unavailable } = openGecko({ ...(auth && { auth }), location, pictures: place });
     expect(unavailable).toEqual({ [GECKO]: expect.stringMatching(sentence) });
     expect(await gecko.check([GECKO])).toEqual([{ what: `judge ${GECKO}`, ok: false, message: unavailable[GECKO] }]);
     const error = await failureOf(gecko.call(rubricRequest, STANDARD));

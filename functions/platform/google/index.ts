@@ -4,7 +4,9 @@ import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
 import type { Batches, Clock, Files, Journal, Log, ModelPauses, Models, Platform, Sources } from '../ports.ts';
 import { pubsubQueue } from './pubsub-queue.ts';
+import { storedPictures } from './staged-pictures.ts';
 import { storageFiles } from './storage-files.ts';
+import type { PicturePlace } from './vertex-gecko.ts';
 
 export interface GooglePlatformOptions {
   /** Left out, the clients find it out. */
@@ -34,12 +36,21 @@ export function googlePlatform(options: GooglePlatformOptions): Platform {
   const client = project === undefined ? {} : { projectId: project };
   const store = firestoreOnDemand({ ...client, databaseId: database });
   const queue = pubsubQueue({ topicFor: (kind) => topicOf(kind, topics), clock, client });
-  const files = storageFiles({
-    objects: { bucket: workBucket, prefix: 'objects' },
-    results: `gs://${outputBucket}`,
-    client,
-  });
+  const files = storageFiles({ objects: objectsIn(workBucket), results: `gs://${outputBucket}`, client });
   return { ...store, queue, files, models: options.models(files.open), clock, log };
+}
+
+/** Where Google's side can read the pictures that this platform keeps. */
+export function workPictures({
+  project,
+  workBucket = '',
+}: Pick<GooglePlatformOptions, 'project' | 'workBucket'>): PicturePlace {
+  const client = project === undefined ? {} : { projectId: project };
+  return storedPictures({ objects: objectsIn(workBucket), client });
+}
+
+function objectsIn(bucket: string): { bucket: string; prefix: string } {
+  return { bucket, prefix: 'objects' };
 }
 
 /** Results in the watched bucket would start work, whose results would start work. */

@@ -8,6 +8,9 @@ export const SIMULATED_MODEL_IDS = {
   judgeModel: 'simulated-judge',
 } as const;
 
+/** What a simulated run uses whatever else is set: its models, and the judge that needs nothing but a model. */
+export const SIMULATED_SETTINGS = { ...SIMULATED_MODEL_IDS, judge: 'rubric' } as const;
+
 /**
  * Simulated model ids are answered by this process, all others by the real service, so that a batch is resumed with the models
  * it began with. Without a real service a real model stops the batch.
