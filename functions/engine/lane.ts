@@ -44,8 +44,15 @@ interface CallRecord {
   tookMs: number;
 }
 
-/** Every call waits for its wave. */
-export const parkingLane: Lane = { perform: () => Promise.resolve({ kind: 'parked' }) };
+/** Every call waits for its wave, but those to a judging service, which takes no waves: they are made now. */
+export function parkingLane(now: Lane): Lane {
+  return {
+    perform(request, stop) {
+      const isJudging = request.kind === 'rubric' || request.kind === 'judge';
+      return isJudging ? now.perform(request, stop) : Promise.resolve({ kind: 'parked' });
+    },
+  };
+}
 
 export interface DirectLaneOptions {
   name: LaneName;
