@@ -5,12 +5,12 @@ locals {
   # To replace an object takes the right to delete it, so who writes results or stores answers again is an objectUser.
   access = {
     bucket = {
-      buckets     = { inbox = ["roles/storage.objectViewer"], work = ["roles/storage.objectViewer"] }
-      topics      = ["process", "finalize", "control"]
+      buckets     = { inbox = ["roles/storage.objectViewer"], work = ["roles/storage.objectViewer", "roles/storage.objectCreator"] }
+      topics      = ["control"]
       asks_models = false
     }
     api = {
-      buckets     = { inbox = ["roles/storage.objectViewer"], output = ["roles/storage.objectViewer"], work = ["roles/storage.objectViewer"] }
+      buckets     = { inbox = ["roles/storage.objectViewer"], output = ["roles/storage.objectUser"] }
       topics      = ["process", "finalize", "control"]
       asks_models = false
     }

@@ -25,6 +25,7 @@ locals {
       timeout   = 3600
       is_public = true
       environment = {
+        INBOX_BUCKET            = local.buckets.inbox
         ALLOWED_BUCKETS         = join(",", concat([local.buckets.inbox], sort(var.source_buckets)))
         MAX_RUNNING_BATCHES     = tostring(var.max_running_batches)
         MAX_CONCURRENT_REQUESTS = tostring(var.items_at_once.per_instance)

@@ -43,12 +43,12 @@ const RIGHTS: Record<string, string[]> = {
 /** What each function may do with each bucket, where it may publish, and whether it may ask models. */
 const ACCESS = {
   bucket: {
-    buckets: { inbox: ['objectViewer'], work: ['objectViewer'] },
-    topics: ['process', 'finalize', 'control'],
+    buckets: { inbox: ['objectViewer'], work: ['objectViewer', 'objectCreator'] },
+    topics: ['control'],
     asks_models: false,
   },
   api: {
-    buckets: { inbox: ['objectViewer'], output: ['objectViewer'], work: ['objectViewer'] },
+    buckets: { inbox: ['objectViewer'], output: ['objectUser'] },
     topics: ['process', 'finalize', 'control'],
     asks_models: false,
   },
@@ -81,7 +81,7 @@ const NEEDED_BY_ALL = [
 ];
 const NEEDED: Record<string, string[]> = {
   bucket: ['INBOX_BUCKET'],
-  api: ['ALLOWED_BUCKETS'],
+  api: ['INBOX_BUCKET', 'ALLOWED_BUCKETS'],
   process: ['PUSH_AUDIENCE', 'PUSH_SERVICE_ACCOUNT'],
   finalize: ['PUSH_AUDIENCE', 'PUSH_SERVICE_ACCOUNT'],
   control: ['INBOX_BUCKET', 'PUSH_AUDIENCE', 'PUSH_SERVICE_ACCOUNT'],
