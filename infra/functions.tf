@@ -1,6 +1,7 @@
 locals {
-  # One source for all; each function is one entry point of functions/index.ts. Memory and processors are those of one
-  # instance, `at_once` is how many requests it takes together.
+  # One source for all; each function is one entry point of functions/index.ts. Memory is that of one instance, `at_once` is
+  # how many requests it takes together. `timeout` in seconds: what is pushed may take until shortly before it is pushed again.
+  # Pushes and events come from inside the project; only the API is asked from elsewhere, by those whom IAM lets in.
   functions = {
     bucket = {
       description = "Takes dropped pictures into the batch of their folder."
@@ -8,7 +9,7 @@ locals {
       instances   = 10
       at_once     = 8
       timeout     = 120
-      is_public   = false
+      ingress     = "ALLOW_INTERNAL_ONLY"
       environment = {
         INBOX_BUCKET            = local.buckets.inbox
         DROP_QUIET_SECONDS      = tostring(var.drop_quiet_seconds)
@@ -22,8 +23,8 @@ locals {
       instances   = 5
       at_once     = 80
       # A watcher keeps one request open.
-      timeout   = 3600
-      is_public = true
+      timeout = 3600
+      ingress = "ALLOW_ALL"
       environment = {
         INBOX_BUCKET            = local.buckets.inbox
         ALLOWED_BUCKETS         = join(",", concat([local.buckets.inbox], sort(var.source_buckets)))
@@ -37,8 +38,8 @@ locals {
       memory      = "2Gi"
       instances   = var.items_at_once.instances
       at_once     = var.items_at_once.per_instance
-      timeout     = 540
-      is_public   = false
+      timeout     = 580
+      ingress     = "ALLOW_INTERNAL_ONLY"
       environment = {
         PUSH_AUDIENCE        = local.urls.process
         PUSH_SERVICE_ACCOUNT = google_service_account.push.email
@@ -50,8 +51,8 @@ locals {
       memory      = "2Gi"
       instances   = 5
       at_once     = 1
-      timeout     = 540
-      is_public   = false
+      timeout     = 580
+      ingress     = "ALLOW_INTERNAL_ONLY"
       environment = {
         PUSH_AUDIENCE        = local.urls.finalize
         PUSH_SERVICE_ACCOUNT = google_service_account.push.email
@@ -63,8 +64,8 @@ locals {
       memory      = "2Gi"
       instances   = 5
       at_once     = 4
-      timeout     = 540
-      is_public   = false
+      timeout     = 580
+      ingress     = "ALLOW_INTERNAL_ONLY"
       environment = {
         INBOX_BUCKET         = local.buckets.inbox
         MAX_BATCH_DAYS       = tostring(var.max_batch_days)
@@ -172,9 +173,8 @@ resource "google_cloudfunctions2_function" "this" {
     max_instance_count               = each.value.instances
     max_instance_request_concurrency = each.value.at_once
     timeout_seconds                  = each.value.timeout
-    # Pushes and events come from inside the project; only the API is asked from elsewhere, by those whom IAM lets in.
-    ingress_settings               = each.value.is_public ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY"
-    all_traffic_on_latest_revision = true
+    ingress_settings                 = each.value.ingress
+    all_traffic_on_latest_revision   = true
     environment_variables = {
       for name, value in merge(local.environment, each.value.environment) : name => value if value != null
     }

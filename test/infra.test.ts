@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { getFunction } from '@google-cloud/functions-framework/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse as parseYaml } from 'yaml';
+import { DEFAULT_LIMITS } from '../functions/app/app.ts';
 import { messageSchema } from '../functions/domain/message.ts';
 import '../functions/index.ts';
 import {
@@ -137,13 +138,17 @@ describe('the functions', () => {
   it('end before their message or event is delivered again', () => {
     const pushed = Object.values(infra.locals.topics as Record<string, Body>).map((topic) => String(topic.function));
     for (const name of pushed) expect(functions[name]?.timeout).toBeLessThan(infra.locals.ack_deadline as number);
+    // And after the calls that it allows itself, with time to record their answers.
+    expect(functions.process?.timeout).toBeGreaterThanOrEqual(DEFAULT_LIMITS.callsMs / 1000 + 30);
     // The longest that a function may take for an event.
     expect(functions.bucket?.timeout).toBeLessThanOrEqual(540);
     expect(functions.api?.timeout).toBeLessThanOrEqual(3600);
   });
 
   it('are asked from outside only where people ask', () => {
-    expect(Object.keys(functions).filter((name) => functions[name]?.is_public !== false)).toEqual(['api']);
+    expect(Object.keys(functions).filter((name) => functions[name]?.ingress !== 'ALLOW_INTERNAL_ONLY')).toEqual([
+      'api',
+    ]);
   });
 
   it('get failed events again', () => {
