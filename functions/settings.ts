@@ -144,8 +144,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 function environment(cwd: string): Env {
   const path = join(cwd, '.env');
   const fromFile = statSync(path, { throwIfNoEntry: false })?.isFile() ? parseEnv(readFileSync(path, 'utf8')) : {};
-  const real = Object.entries(process.env).filter(([, value]) => value !== undefined && value !== '');
-  return { ...fromFile, ...Object.fromEntries(real) };
+  const set = [fromFile, process.env].flatMap((source) => Object.entries(source).filter(([, value]) => value));
+  return Object.fromEntries(set);
 }
 
 function usesVertex(env: Env): boolean {

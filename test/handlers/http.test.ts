@@ -67,6 +67,11 @@ describe('start', () => {
     ['a member that nobody knows', { prefix: 'PHOTOS', max_spent: 3 }, /max_spent/],
     ['a recipe that is not there', { prefix: 'PHOTOS', recipe: 'bake' }, /bake/],
     ['settings that do not fit', { prefix: 'PHOTOS', settings: { threshold: 7 } }, /threshold/],
+    [
+      'a judge that cannot be asked',
+      { prefix: 'PHOTOS', settings: { judge: 'gecko_text2image_v1' } },
+      /needs Vertex AI/,
+    ],
     ['no text', '{', /no JSON/],
     ['a list', '[]', /body/],
   ])('refuses %s', async (_, body, reason) => {
@@ -221,7 +226,11 @@ async function world(names: readonly string[], options: { token?: string } = {})
   const models = fidelityModels(local.platform.files.open);
   const app: App = createApp(
     { ...local.platform, queue, models },
-    { prices: PRICES, stop: new AbortController().signal },
+    {
+      prices: PRICES,
+      unavailable: { gecko_text2image_v1: 'The judge needs Vertex AI.' },
+      stop: new AbortController().signal,
+    },
   );
   const api = httpApi(app, {
     ...options,
