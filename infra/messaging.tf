@@ -95,6 +95,7 @@ resource "google_cloud_scheduler_job" "tick" {
   region    = var.region
   schedule  = "* * * * *"
   time_zone = "Etc/UTC"
+  paused    = false
 
   pubsub_target {
     topic_name = google_pubsub_topic.this["control"].id
