@@ -105,7 +105,8 @@ async function answers(host: string, java: ChildProcess): Promise<boolean> {
   return false;
 }
 
-async function freePort(): Promise<number> {
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();

@@ -1,0 +1,161 @@
+import { PubSub } from '@google-cloud/pubsub';
+import { type Emulator, startFirestoreEmulator, startPubsubEmulator } from './emulators.ts';
+import { type FunctionProcess, startFunction } from './function-process.ts';
+import { type StorageServer, type StorageServerOptions, startStorageServer } from './storage-server.ts';
+
+/** Names as a deployment has them. */
+export const PROJECT = 'demo-proofsheet';
+export const BUCKETS = { inbox: 'inbox', output: 'output', work: 'work' } as const;
+// Or the client library looks for the metadata server of a cloud machine first.
+process.env.METADATA_SERVER_DETECTION = 'none';
+
+const TOPICS = ['process', 'finalize', 'control', 'dead'] as const;
+const FUNCTIONS = ['api', 'process', 'finalize', 'control'] as const;
+export type FunctionName = (typeof FUNCTIONS)[number];
+
+export interface StackOptions {
+  /** For all functions, beside what leads them to the emulators. */
+  env?: Readonly<Record<string, string>>;
+  /** Where the functions look for `.env` and `proofsheet.yaml`. */
+  cwd: string;
+  /** In seconds, of every subscription. A deployment has 10 and 600. */
+  backoff?: { least: number; most: number };
+  /** A deployment has 100; fewer than 5 cannot be. */
+  deliveries?: number;
+  /** Between two ticks; a deployment has a minute. */
+  tickMs?: number;
+  apiPort?: number;
+  storage?: Pick<StorageServerOptions, 'port' | 'faults'>;
+  hear?: (name: FunctionName, line: string) => void;
+}
+
+export interface Stack {
+  readonly functions: Readonly<Record<FunctionName, FunctionProcess>>;
+  readonly storage: StorageServer;
+  /** `host:port` of the emulators. */
+  readonly hosts: { firestore: string; pubsub: string };
+  /** Resolves when all functions take requests. */
+  ready(): Promise<void>;
+  /** Publishes a message by hand. */
+  publish(topic: (typeof TOPICS)[number], data: Uint8Array, attributes?: Record<string, string>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * The deployment on one machine: emulators of Firestore and Pub/Sub, a server for Cloud Storage, every function under the
+ * functions framework in a process of its own, push subscriptions, dead letters and the tick as infra/messaging.tf has them.
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const parts: { stop(): Promise<void> }[] = [];
+  const stop = async () => {
+    for (const part of parts.splice(0).reverse()) await part.stop();
+  };
+  const keep = <T extends { stop(): Promise<void> }>(part: T): T => {
+    parts.push(part);
+    return part;
+  };
+  try {
+    const [firestore, pubsub] = await Promise.all([startFirestoreEmulator(), startPubsubEmulator()]);
+    keep(firestore);
+    keep(pubsub);
+    const storage = await startStorageServer({ buckets: Object.values(BUCKETS), ...options.storage });
+    keep({ stop: () => storage.close() });
+    const env = environment({ firestore, pubsub, storage }, options.env);
+    const functions = {} as Record<FunctionName, FunctionProcess>;
+    for (const name of FUNCTIONS) functions[name] = keep(await startFunctionOf(name, env, options));
+    const messaging = keep(await openMessaging(pubsub, functions, options));
+    return {
+      functions,
+      storage,
+      hosts: { firestore: firestore.host, pubsub: pubsub.host },
+      async ready() {
+        await Promise.all(Object.values(functions).map((one) => one.ready()));
+      },
+      publish: messaging.publish,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function environment(
+  of: { firestore: Emulator; pubsub: Emulator; storage: StorageServer },
+  more: StackOptions['env'],
+): Record<string, string> {
+  return {
+    GOOGLE_CLOUD_PROJECT: PROJECT,
+    FIRESTORE_EMULATOR_HOST: of.firestore.host,
+    PUBSUB_EMULATOR_HOST: of.pubsub.host,
+    STORAGE_EMULATOR_HOST: of.storage.url,
+    // Or the clients look for the metadata server of a cloud machine first.
+    METADATA_SERVER_DETECTION: 'none',
+    INBOX_BUCKET: BUCKETS.inbox,
+    OUTPUT_BUCKET: BUCKETS.output,
+    WORK_BUCKET: BUCKETS.work,
+    ...more,
+  };
+}
+
+function startFunctionOf(
+  name: FunctionName,
+  env: Record<string, string>,
+  { cwd, apiPort, hear }: StackOptions,
+): Promise<FunctionProcess> {
+  return startFunction({
+    name,
+    env,
+    cwd,
+    ...(name === 'api' && apiPort !== undefined && { port: apiPort }),
+    ...(hear && { hear: (line: string) => hear(name, line) }),
+  });
+}
+
+/** Topics, subscriptions and the tick. */
+async function openMessaging(
+  pubsub: Emulator,
+  functions: Readonly<Record<FunctionName, FunctionProcess>>,
+  { backoff = { least: 10, most: 600 }, deliveries = 100, tickMs = 60_000 }: StackOptions,
+) {
+  const client = new PubSub({ projectId: PROJECT, apiEndpoint: pubsub.host });
+  for (const topic of TOPICS) await client.createTopic(topicName(topic));
+  const policies = {
+    ackDeadlineSeconds: 600,
+    retryPolicy: { minimumBackoff: duration(backoff.least), maximumBackoff: duration(backoff.most) },
+  };
+  for (const topic of ['process', 'finalize', 'control'] as const) {
+    await client.topic(topicName(topic)).createSubscription(topicName(topic), {
+      ...policies,
+      pushConfig: { pushEndpoint: functions[topic].url },
+      deadLetterPolicy: {
+        deadLetterTopic: `projects/${PROJECT}/topics/${topicName('dead')}`,
+        maxDeliveryAttempts: deliveries,
+      },
+    });
+  }
+  await client.topic(topicName('dead')).createSubscription(topicName('dead'), {
+    ...policies,
+    pushConfig: { pushEndpoint: `${functions.control.url}/dead-letters` },
+  });
+  const publish: Stack['publish'] = async (topic, data, attributes = {}) => {
+    await client.topic(topicName(topic)).publishMessage({ data: Buffer.from(data), attributes });
+  };
+  const tick = () => void publish('control', Buffer.from('{"kind":"tick"}'), { kind: 'tick' }).catch(() => undefined);
+  const timer = setInterval(tick, tickMs);
+  return {
+    publish,
+    async stop() {
+      clearInterval(timer);
+      await client.close();
+    },
+  };
+}
+
+function topicName(topic: (typeof TOPICS)[number]): string {
+  return `proofsheet-${topic}`;
+}
+
+function duration(seconds: number): { seconds: number; nanos: number } {
+  return { seconds: Math.floor(seconds), nanos: Math.round((seconds % 1) * 1e9) };
+}
