@@ -31,7 +31,10 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ],
   ['engine', ['engine', 'domain', 'lib', 'type:platform/ports.ts', 'npm:zod']],
   // Prompts are files beside the recipes.
-  ['recipes', ['recipes', 'engine/recipe.ts', 'domain', 'lib', 'npm:zod', 'node:fs', 'node:url']],
+  [
+    'recipes',
+    ['recipes', 'engine/recipe.ts', 'domain', 'lib', 'npm:zod', 'npm:ajv', 'npm:ajv-formats', 'node:fs', 'node:url'],
+  ],
   // Page style and script are files beside the report.
   [
     'report',

@@ -26,6 +26,15 @@ export function parseRecipeSettings(recipe: Recipe, given: Record<string, unknow
   throw new ProofsheetError('usage', `The settings do not fit the recipe ${recipe.name}: ${problems.join('; ')}.`);
 }
 
+/** Fails with `usage` for a setting that was given and that the recipe makes no use of. */
+export function checkUse(recipe: Recipe, settings: Record<string, unknown>, given: readonly string[]): void {
+  const used = parseRecipeSettings(recipe, settings);
+  const idle = given.find((setting) => !(setting in used));
+  if (idle === undefined) return;
+  const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new ProofsheetError('usage', `The recipe ${recipe.name} makes no use of --${flag} here; leave it out.`);
+}
+
 /** Fails with `usage` for a column that no item of these inputs can have, before anything is spent. */
 export function checkColumns(recipe: Recipe, settings: unknown, inputs: readonly string[]): void {
   const columns = recipe.columns(settings);

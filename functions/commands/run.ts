@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type StartRequest, startBatch } from '../app/start-batch.ts';
@@ -8,20 +7,15 @@ import type { Settings } from '../settings.ts';
 import { type CommandContext, type CommonFlags, type OpenApp, withApp } from './context.ts';
 import { bytesFrom, numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
 import { planBatch } from './plan.ts';
+import { addRecipeFlags, type RecipeFlags, recipeFrom } from './recipe-flags.ts';
 import { workAndReport } from './work-and-report.ts';
 
-interface RunFlags extends CommonFlags {
-  recipe?: string;
+interface RunFlags extends CommonFlags, RecipeFlags {
   inputDir?: string;
   files?: string[];
   pattern?: string[];
   recursive: boolean;
   maxFileSize: number;
-  prompt?: string;
-  promptFile?: string;
-  threshold?: number;
-  maxAttempts?: number;
-  aspectRatio?: string;
   maxConcurrent?: number;
   maxRetries?: number;
   timeout?: number;
@@ -39,10 +33,10 @@ interface RunFlags extends CommonFlags {
 const MAX_FILE_BYTES = 20 * 1024 * 1024;
 
 export function runCommand(context: CommandContext): Command {
-  return new Command('run')
-    .description('work off images: files, directories or globs')
-    .argument('[inputs...]', 'files, directories or globs')
-    .option('--recipe <name>', 'what is done with every image (default: fidelity; prompt with --prompt)')
+  const command = new Command('run')
+    .description('work off images and documents: files, directories or globs')
+    .argument('[inputs...]', 'files, directories or globs');
+  return addRecipeFlags(command)
     .option('--input-dir <dir>', 'same as a positional input')
     .option('--files <files...>', 'same as positional inputs')
     .option('--pattern <glob...>', 'which files of a directory; ! in front leaves out')
@@ -53,11 +47,6 @@ export function runCommand(context: CommandContext): Command {
         .argParser(bytesFrom)
         .default(MAX_FILE_BYTES, '20MB'),
     )
-    .option('--prompt <text>', 'base prompt for every item')
-    .option('--prompt-file <file>', 'base prompt from a file')
-    .option('--threshold <score>', 'passing score, 0 to 1 (default: 0.7)', shareFrom)
-    .option('--max-attempts <n>', 'generate + evaluate rounds per item (default: 3)', wholeFrom)
-    .option('--aspect-ratio <ratio>', 'of generated images, e.g. 4:5')
     .option('--max-concurrent <n>', 'items in work at once, up to 1000 (default: 5)', wholeFrom)
     .option('--max-retries <n>', 'tries of one model call, up to 20 (default: 5)', wholeFrom)
     .option('--timeout <seconds>', 'for one model call, 1 to 600 (default: 120)', numberFrom)
@@ -95,18 +84,9 @@ function requestFrom(
   const inputs = [...positional, ...(flags.files ?? []), ...(flags.inputDir === undefined ? [] : [flags.inputDir])];
   if (inputs.length === 0)
     throw new ProofsheetError('usage', 'Nothing to work on: name a file or folder, as in `proofsheet run photos`.');
-  const prompt = flags.prompt ?? promptFrom(context, flags.promptFile);
-  if (prompt !== undefined && flags.recipe === undefined && !('prompt' in open.app.recipes)) {
-    const remedy = 'add `--recipe fidelity` to wish for a scene';
-    throw new ProofsheetError(
-      'usage',
-      `--prompt alone stands for the recipe "prompt", which is not there yet; ${remedy}.`,
-    );
-  }
   const simulated = flags.simulate === true || settings.gemini.auth === undefined;
   const outputRoot = flags.outputDir === undefined ? settings.outputDir : resolve(context.cwd, flags.outputDir);
-  const given = { threshold: flags.threshold, maxAttempts: flags.maxAttempts, aspectRatio: flags.aspectRatio, prompt };
-  const recipeSettings = { ...settings.recipe, ...(simulated && open.simulatedSettings), ...defined(given) };
+  const defaults = { ...settings.recipe, ...(simulated && open.simulatedSettings) };
   return {
     inputs: inputs.map((input) => (input.startsWith('gs://') ? input : resolve(context.cwd, input))),
     selection: {
@@ -115,8 +95,7 @@ function requestFrom(
       maxFileBytes: flags.maxFileSize,
       exclude: [outputRoot, settings.home],
     },
-    recipe: flags.recipe ?? (prompt === undefined ? 'fidelity' : 'prompt'),
-    recipeSettings,
+    ...recipeFrom(context, open, flags, defaults),
     simulated,
     force: flags.force === true,
     run: {
@@ -129,15 +108,6 @@ function requestFrom(
     archive: 'none',
     name: flags.name ?? nameFor(inputs),
   };
-}
-
-function promptFrom(context: CommandContext, file: string | undefined): string | undefined {
-  if (file === undefined) return undefined;
-  try {
-    return readFileSync(resolve(context.cwd, file), 'utf8').trim();
-  } catch (cause) {
-    throw new ProofsheetError('usage', `The prompt file ${file} cannot be read; check the path.`, { cause });
-  }
 }
 
 /** The last part of the first input. */
@@ -166,8 +136,4 @@ async function confirm(context: CommandContext): Promise<void> {
   }
   const answer = await context.terminal.ask('--force pays again for what is already done. Go on? [y/N] ');
   if (!/^y(es)?$/i.test(answer.trim())) throw new ProofsheetError('usage', 'Nothing was started.');
-}
-
-function defined(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }

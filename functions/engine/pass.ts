@@ -1,6 +1,5 @@
-import { z } from 'zod';
 import { costOf, type PriceTable } from '../domain/cost.ts';
-import { asProofsheetError, type ErrorCode, ProofsheetError } from '../domain/errors.ts';
+import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
 import type { StepEntry, StepOutcome } from '../domain/journal.ts';
 import {
   type FileRef,
@@ -13,8 +12,9 @@ import type { Outcome } from '../domain/outcome.ts';
 import { mayAskAgain } from '../domain/retry.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { Clock, Files } from '../platform/ports.ts';
+import { askingAgain, fileOf, jsonOf, jsonRequest, textOf } from './answers.ts';
 import { bothOf, type Interruption, type Lane, type LaneResult, NOT_BEGUN } from './lane.ts';
-import type { Recipe, RecipeContext, RequestOf, StepAnswer } from './recipe.ts';
+import type { Recipe, RecipeContext, StepAnswer } from './recipe.ts';
 import { StepHistory } from './step-history.ts';
 
 export interface PassInput {
@@ -98,7 +98,8 @@ class Pass {
       input,
       metadata,
       text: (step, request) => this.#ask(step, { ...request, kind: 'text' }, textOf),
-      json: (step, request, shape) => this.#ask(step, jsonRequest(request, shape), (outcome) => jsonOf(outcome, shape)),
+      json: (step, request, shape, jsonSchema) =>
+        this.#ask(step, jsonRequest(request, shape, jsonSchema), (outcome) => jsonOf(outcome, shape)),
       image: (step, request) => this.#ask(step, { ...request, kind: 'image' }, fileOf),
       rubric: (step, request) =>
         this.#ask(step, { ...request, kind: 'rubric' }, (out) => jsonOf(out, rubricAnswerSchema)),
@@ -124,7 +125,7 @@ class Pass {
       } catch (thrown) {
         const error = asProofsheetError(thrown);
         if (!mayAskAgain(error.code, asked)) throw error;
-        asking = askingAgain(request, error.code, entry.paid);
+        asking = askingAgain(request, error, entry.paid);
       }
     }
   }
@@ -242,54 +243,4 @@ function refusalOf(error: ProofsheetError): StepOutcome {
 function useful(entry: StepEntry): StepOutcome & { ok: true } {
   if (entry.outcome.ok) return entry.outcome;
   throw new ProofsheetError(entry.outcome.code, entry.outcome.message);
-}
-
-function textOf(outcome: StepOutcome & { ok: true }): string {
-  if (outcome.text === undefined || outcome.text.trim() === '') {
-    throw new ProofsheetError('empty_answer', 'The model returned no text.');
-  }
-  return outcome.text;
-}
-
-function fileOf(outcome: StepOutcome & { ok: true }): FileRef {
-  if (outcome.file === undefined) throw new ProofsheetError('no_image', 'The model returned no picture.');
-  return outcome.file;
-}
-
-function jsonOf<T>(outcome: StepOutcome & { ok: true }, shape: z.ZodType<T>): T {
-  const text = textOf(outcome);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new ProofsheetError('malformed_answer', 'The model returned text that is no JSON.');
-  }
-  const parsed = shape.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new ProofsheetError(
-    'malformed_answer',
-    `The answer has the wrong shape: ${z.prettifyError(parsed.error).slice(0, 300)}`,
-  );
-}
-
-function jsonRequest(request: RequestOf, shape: z.ZodType): ModelRequest {
-  const { $schema: _, ...jsonSchema } = z.toJSONSchema(shape);
-  return { ...request, kind: 'json', jsonSchema };
-}
-
-const MAX_OUTPUT_TOKENS = 65_536;
-
-/** The same question with a remark on what went wrong; the useless answer itself is never sent back. */
-function askingAgain(request: ModelRequest, code: ErrorCode, paid: PaidAnswer): ModelRequest {
-  if (code === 'truncated_answer') {
-    const used = request.maxOutputTokens ?? paid.usage.output + paid.usage.thoughts;
-    return { ...request, maxOutputTokens: Math.min(MAX_OUTPUT_TOKENS, Math.max(4096, used * 2)) };
-  }
-  // What a judging service is told is data; a remark would be judged as well.
-  if (request.kind === 'rubric' || request.kind === 'judge') return request;
-  const remark =
-    request.kind === 'image'
-      ? 'Return exactly one picture. Do not answer in words and ask nothing back.'
-      : 'Give the complete answer, in exactly the form that is asked for and nothing else.';
-  return { ...request, parts: [...request.parts, { text: remark }] };
 }

@@ -37,8 +37,16 @@ export interface RecipeContext<Settings> {
   readonly metadata: Readonly<Record<string, string>>;
   /** A text answer. Fails with ProofsheetError when the model refuses or the call finally fails. */
   text(step: string, request: RequestOf): Promise<StepAnswer<string>>;
-  /** An answer of the given shape; one that has another shape is asked for once more, then `malformed_answer`. */
-  json<T>(step: string, request: RequestOf, shape: z.ZodType<T>): Promise<StepAnswer<T>>;
+  /**
+   * An answer of the given shape; one that has another shape is asked for once more with what is wrong in it, then
+   * `malformed_answer`. `jsonSchema`: what the model is told, where the shape itself cannot be told.
+   */
+  json<T>(
+    step: string,
+    request: RequestOf,
+    shape: z.ZodType<T>,
+    jsonSchema?: Record<string, unknown>,
+  ): Promise<StepAnswer<T>>;
   /** A picture, stored. */
   image(step: string, request: RequestOf): Promise<StepAnswer<FileRef>>;
   /** The criteria that a judging service makes of a text. */

@@ -61,9 +61,10 @@ export async function runRecipe<Settings>(
       const answer = await call(step, { ...request, kind: 'text' });
       return { value: answer.text ?? '', modelVersion: answer.modelVersion };
     },
-    json(step, request, shape) {
-      const jsonSchema = z.toJSONSchema(shape) as Record<string, unknown>;
-      return jsonStep(call, step, { ...request, kind: 'json', jsonSchema }, shape);
+    json(step, request, shape, jsonSchema) {
+      const { $schema: _, ...told } = jsonSchema ?? z.toJSONSchema(shape);
+      const schema = Object.keys(told).length > 0 ? { jsonSchema: told } : {};
+      return jsonStep(call, step, { ...request, kind: 'json', ...schema }, shape);
     },
     rubric: (step, request) => jsonStep(call, step, { ...request, kind: 'rubric' }, rubricAnswerSchema),
     judge: (step, request) => jsonStep(call, step, { ...request, kind: 'judge' }, judgeAnswerSchema),

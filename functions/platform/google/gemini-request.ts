@@ -1,5 +1,6 @@
 import type { Content, Part as GeminiPart, GenerateContentConfig } from '@google/genai';
 import type { FileRef, ModelRequest } from '../../domain/model-call.ts';
+import { toGeminiSchema } from './gemini-schema.ts';
 
 /** Reads a stored file. */
 export type OpenFile = (file: FileRef) => Promise<Uint8Array>;
@@ -12,7 +13,7 @@ export async function toGeminiRequest(
   const parts: GeminiPart[] = [];
   for (const part of request.parts) {
     if ('text' in part) parts.push({ text: part.text });
-    else parts.push({ inlineData: { mimeType: part.file.mimeType, data: base64Of(await open(part.file)) } });
+    else parts.push(filePart(part.file, await open(part.file)));
   }
   return { model: request.model, contents: [{ role: 'user', parts }], config: configOf(request) };
 }
@@ -23,7 +24,7 @@ function configOf(request: ModelRequest): GenerateContentConfig {
   if (request.maxOutputTokens !== undefined) config.maxOutputTokens = request.maxOutputTokens;
   if (request.kind === 'json') {
     config.responseMimeType = 'application/json';
-    if (request.jsonSchema !== undefined) config.responseJsonSchema = withoutDialect(request.jsonSchema);
+    if (request.jsonSchema !== undefined) config.responseJsonSchema = toGeminiSchema(request.jsonSchema);
   }
   if (request.kind === 'image') {
     // Image models refuse IMAGE alone; the words are not used.
@@ -34,10 +35,10 @@ function configOf(request: ModelRequest): GenerateContentConfig {
   return config;
 }
 
-/** `$schema` is not in the subset of JSON Schema that the API takes. */
-function withoutDialect(schema: Record<string, unknown>): Record<string, unknown> {
-  const { $schema: _dialect, ...rest } = schema;
-  return rest;
+/** Texts go as text: not every model takes them as files, and none takes all their types. */
+function filePart({ mimeType }: FileRef, bytes: Uint8Array): GeminiPart {
+  if (mimeType === 'text/plain') return { text: new TextDecoder().decode(bytes) };
+  return { inlineData: { mimeType, data: base64Of(bytes) } };
 }
 
 function base64Of(bytes: Uint8Array): string {

@@ -3,6 +3,10 @@ import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileRef, ModelAnswer, ModelRequest, Usage } from '../../domain/model-call.ts';
 import { hashOf } from '../../lib/hash.ts';
 import type { Clock, Models } from '../ports.ts';
+import { prominentColours } from './simulated-colour-facts.ts';
+import { describePdf, describeText } from './simulated-document.ts';
+import { editPicture } from './simulated-edit.ts';
+import { type Facts, simulatedValue } from './simulated-json.ts';
 import { answerFrom, describeMeasured, isEntailed, questionsFrom } from './simulated-judge.ts';
 import { makePicture } from './simulated-picture.ts';
 import { measure } from './simulated-vision.ts';
@@ -28,7 +32,7 @@ const questionList = z.array(z.object({ id: z.string(), question: z.string(), ch
 
 /**
  * Stand-in for a model service that needs no key: it measures the pixels it is given, draws, and measures again what it
- * drew. The same request always has the same answer. Anything else it declines with `invalid_request`.
+ * drew. Of texts and PDF it only counts. The same request always has the same answer. Anything else it declines with `invalid_request`.
  */
 export function simulatedModels({ open, latencyMs = 0, clock }: SimulatedModelsOptions): Models {
   return {
@@ -59,16 +63,18 @@ async function answer(asking: Asking): Promise<ModelAnswer> {
 }
 
 async function words({ text, file, open }: Asking): Promise<string> {
-  if (file !== undefined) return describeMeasured(await measure(await open(file)));
+  if (file !== undefined) return (await factsOf(file, await open(file))).description;
   return `Simulated answer: the built-in model only measures pictures; it received ${text.length} characters of text and no picture.`;
 }
 
 async function picture({ request, text, file, open }: Asking): Promise<Uint8Array> {
   if (file === undefined) throw declined(request, 'a picture without a reference picture');
-  const wish = afterLabel(text, 'JSON string', z.string()) ?? text.slice(0, 200);
+  const bytes = await open(file);
   const corrections = text.match(/\S.* must be "[^"]*" \(was "[^"]*"\)/g) ?? [];
+  const scene = afterLabel(text, 'Scene wished for, as a JSON string', z.string());
+  if (scene === undefined) return editPicture({ bytes, instruction: text, gentle: corrections.length > 0 });
   const { sha256 } = file;
-  return makePicture({ bytes: await open(file), sha256, wish, corrections, aspectRatio: request.aspectRatio });
+  return makePicture({ bytes, sha256, wish: scene, corrections, aspectRatio: request.aspectRatio });
 }
 
 /** The task is told by the names of the properties that are asked for. */
@@ -87,7 +93,27 @@ async function json({ request, text, file, open }: Asking): Promise<unknown> {
     const measured = await measure(await open(file));
     return { answers: questions.map((question) => answerFrom(measured, question)) };
   }
+  if (file !== undefined) return simulatedValue(request.jsonSchema ?? ANY_FACTS, await factsOf(file, await open(file)));
   throw declined(request, `JSON with the properties ${asked.join(', ') || '(none)'}`);
+}
+
+/** What is given where no schema says what is wanted. */
+const ANY_FACTS = {
+  type: 'object',
+  properties: Object.fromEntries([
+    ...['description', 'simulated'].map((name) => [name, { type: 'string' }]),
+    ['colours', { type: 'array', items: { type: 'string' } }],
+    ...['width', 'height'].map((name) => [name, { type: 'integer' }]),
+  ]),
+};
+
+async function factsOf({ mimeType, width = 0, height = 0 }: FileRef, bytes: Uint8Array): Promise<Facts> {
+  const none = { colours: [], width, height, pieces: 0 };
+  if (mimeType === 'text/plain') return { ...none, description: describeText(new TextDecoder().decode(bytes)) };
+  if (mimeType === 'application/pdf') return { ...none, description: describePdf(bytes) };
+  const measured = await measure(bytes);
+  const description = `${describeMeasured(measured)} The picture has ${width} × ${height} pixels.`;
+  return { description, colours: prominentColours(measured), width, height, pieces: measured.pieces };
 }
 
 /** The first JSON value of a shape that follows a label and a colon, on the same or the next line. */

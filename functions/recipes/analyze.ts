@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import type { Recipe } from '../engine/recipe.ts';
+import { jsonSchemaSetting, shapeOf } from './json-schema.ts';
+import { productShape } from './product-shape.ts';
+import { promptText } from './prompt-template.ts';
+import { columnsIn, filledPrompt } from './user-prompt.ts';
+
+const settingsSchema = z.object({
+  textModel: z.string().min(1).default('gemini-3.1-flash-lite'),
+  /** What to pay attention to besides. */
+  prompt: z.string().trim().max(20_000).optional(),
+  /** What is asked for; the built-in product shape without it. */
+  schema: jsonSchemaSetting.optional(),
+});
+
+const ANALYZE = promptText('analyze');
+
+/** Analyses a product picture into JSON of a given shape. What does not fit after one repair is no result at all. */
+export const analyze: Recipe<z.infer<typeof settingsSchema>> = {
+  name: 'analyze',
+  version: 1,
+  settings: settingsSchema,
+  intake: () => 'image',
+  columns: ({ prompt }) => columnsIn(prompt),
+  stepCap: 10,
+  models: ({ textModel }) => [textModel],
+  callsPerItem: () => ({ least: 1, most: 1 }),
+  async run(context) {
+    const { textModel, prompt, schema } = context.settings;
+    const wish =
+      prompt === undefined ? [] : [{ text: `The shop asks besides:\n${filledPrompt(prompt, context.metadata)}` }];
+    const request = { model: textModel, system: ANALYZE, parts: [{ file: context.input }, ...wish] };
+    const shape: z.ZodType<unknown> = schema === undefined ? productShape : shapeOf(schema);
+    const { value } = await context.json('analyze', request, shape, schema);
+    return {
+      state: 'passed',
+      score: null,
+      message: 'The picture was analysed.',
+      result: { kind: 'json', value },
+      attempts: [],
+    };
+  },
+};

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { GECKO } from '../domain/model-call.ts';
+import type { RecipeContext } from '../engine/recipe.ts';
+import { geckoJudge } from './gecko.ts';
+import { type Judge, rubricJudge } from './judge.ts';
+
+/** Settings of every recipe that has pictures generated and judged. */
+export const pictureSettings = {
+  textModel: z.string().min(1).default('gemini-3.1-flash-lite'),
+  imageModel: z.string().min(1).default('gemini-nano-banana-2.1'),
+  judgeModel: z.string().min(1).default('gemini-3.8-flash'),
+  judge: z.enum(['rubric', GECKO]).default('rubric'),
+  maxAttempts: z.number().int().min(1).max(10).default(3),
+  aspectRatio: z
+    .string()
+    .regex(/^\d{1,2}:\d{1,2}$/, 'must look like 1:1 or 16:9')
+    .optional(),
+};
+const schema = z.object(pictureSettings);
+type PictureSettings = z.infer<typeof schema>;
+
+/** Models of an item whose pictures are judged. */
+export function modelsOf({ textModel, imageModel, judgeModel, judge }: PictureSettings): string[] {
+  return [...new Set([textModel, imageModel, judge === GECKO ? GECKO : judgeModel])];
+}
+
+/** Calls of such an item: description and rubric once, a picture and its judgement each round. */
+export function callsOf({ judge, maxAttempts }: PictureSettings): { least: number; most: number } {
+  const before = judge === GECKO ? 2 : 3;
+  return { least: before + 2, most: before + 2 * maxAttempts };
+}
+
+/** The judge of pictures that shall be as described. */
+export function judgeFor(context: RecipeContext<PictureSettings>, description: string): Promise<Judge> {
+  const { judge, textModel, judgeModel } = context.settings;
+  if (judge === GECKO) return geckoJudge(context, description);
+  return rubricJudge(context, { textModel, judgeModel, description });
+}
+
+/** The request for a picture, without its prompt. */
+export function pictureRequest({ imageModel, aspectRatio }: PictureSettings): { model: string; aspectRatio?: string } {
+  return { model: imageModel, ...(aspectRatio !== undefined && { aspectRatio }) };
+}
