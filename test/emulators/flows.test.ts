@@ -1,0 +1,159 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { SIMULATED_SETTINGS } from '../../functions/platform/local/model-router.ts';
+import { cliWorld, photoNames } from '../support/cli.ts';
+import { describeEmulated } from '../support/describe-emulated.ts';
+import { callsFor, endOf, itemOf, respondToFidelity } from '../support/fidelity-responder.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { BUCKETS } from '../support/stack.ts';
+import { type StackWorld, stackWorld } from '../support/stack-world.ts';
+
+const PRODUCTS = fileURLToPath(new URL('../../../shared/data/products', import.meta.url));
+
+const WAIT = { timeout: 100_000, interval: 20 };
+
+describeEmulated('the functions', () => {
+  let world: StackWorld;
+  let latencyMs = 0;
+  beforeAll(async () => {
+    world = await stackWorld({ gemini: { latencyMs: () => latencyMs } });
+  });
+  afterAll(() => world?.close());
+
+  it('work a batch off that was started over HTTP, to its report', async () => {
+    const names = photoNames(6);
+    await world.drop('plain', names);
+    const paid = world.gemini.counts.paid;
+    const id = await world.start('plain/', { name: 'Plain' });
+    const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
+    const calls = names.reduce((sum, name) => sum + callsFor(name), 0);
+    expect(batch).toMatchObject({ name: 'Plain', counts: { total: 6, passed: 4, failed: 2 }, calls });
+    expect(world.gemini.counts.paid - paid).toBe(calls);
+    expect(batch).toMatchObject({ output_dir: `gs://output/${id}`, report: `gs://output/${id}/report.html` });
+    expect((await world.rows(id)).map(({ name, status }) => ({ name, status }))).toEqual(
+      names.map((name) => ({ name, status: endOf(name).status })),
+    );
+    const page = await world.ask(`/api/batch/report?batch_id=${id}`);
+    expect(page.headers.get('content-type')).toContain('text/html');
+    expect(await page.text()).toContain('Plain');
+  });
+
+  it('give the real photos the same results as one machine does', async () => {
+    const local = await cliWorld([], {}, { env: { GEMINI_API_KEY: '' } });
+    for (const name of readdirSync(PRODUCTS)) await world.put(`shop/${name}`, readFileSync(join(PRODUCTS, name)));
+    const [id, here] = await Promise.all([
+      world.start('shop/', { settings: SIMULATED_SETTINGS }),
+      local.json('run', PRODUCTS, '--simulate', '--output-dir', local.output, '--quiet'),
+    ]);
+    const there = await world.batchWhen(id, ({ state }) => state === 'finished');
+    expect(there.counts).toEqual(here.counts);
+    expect(there.counts.total).toBe(9);
+    const report = readFileSync(join(here.output_dir, 'results.json'), 'utf8');
+    const { results } = JSON.parse(report) as { results: Awaited<ReturnType<typeof world.rows>> };
+    const same = ({
+      name,
+      status,
+      score,
+      attempts,
+      code,
+      message,
+      result,
+      verdicts,
+      calls,
+    }: (typeof results)[number]) => ({
+      ...{ name, status, score, attempts, code, message, result, verdicts, calls },
+    });
+    const rows = await world.rows(id);
+    expect(rows.map(same)).toEqual(results.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(same));
+    for (const { name, result } of rows) {
+      const mine = world.stack.storage.objects.bytes(BUCKETS.output, `${id}/${result}`);
+      expect(mine.equals(readFileSync(join(here.output_dir, String(result)))), name).toBe(true);
+    }
+  }, 240_000);
+
+  it('end a batch that is cancelled, and go on with it when it is resumed', async () => {
+    const names = photoNames(12);
+    await world.drop('cancelled', names);
+    latencyMs = 200;
+    const id = await world.start('cancelled/');
+    await world.batchWhen(id, ({ counts }) => counts.passed > 0);
+    await world.json('/api/batch/cancel', { batch_id: id });
+    const cancelled = await world.batchWhen(id, ({ state }) => state === 'cancelled');
+    expect(cancelled.counts.cancelled).toBeGreaterThan(0);
+    expect(cancelled.report).not.toBeNull();
+    latencyMs = 0;
+    await world.json('/api/batch/resume', { batch_id: id });
+    const { counts } = await world.batchWhen(id, ({ state }) => state === 'finished');
+    expect(counts).toMatchObject({ total: 12, passed: 8, failed: 4, cancelled: 0, error: 0 });
+    expect(await world.recordedCalls(id)).toBeGreaterThanOrEqual(names.reduce((sum, name) => sum + callsFor(name), 0));
+  });
+
+  it('bring a batch to its end although their processes are killed at random', async () => {
+    const names = photoNames(24);
+    await world.drop('killed', names);
+    latencyMs = 100;
+    const random = seededRandom(11);
+    const { paid } = world.gemini.counts;
+    const least = names.reduce((sum, name) => sum + callsFor(name), 0);
+    const id = await world.start('killed/');
+    const victims = ['process', 'process', 'process', 'control', 'finalize', 'api'] as const;
+    for (let kill = 0; kill < 8; kill++) {
+      const goal = paid + ((least - 10) * (kill + random())) / 8;
+      await vi.waitFor(() => expect(world.gemini.counts.paid).toBeGreaterThanOrEqual(goal), WAIT);
+      const victim = victims[Math.floor(random() * victims.length)] ?? 'process';
+      world.stack.functions[victim].kill(kill % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
+    }
+    latencyMs = 0;
+    await world.stack.ready();
+    const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
+    expect(batch).toMatchObject({ counts: { total: 24, passed: 16, failed: 8, error: 0 }, calls: least });
+    for (const { name, status, calls } of await world.rows(id)) {
+      expect({ name, status, calls }).toEqual({ name, status: endOf(name).status, calls: callsFor(name) });
+    }
+    expect(await world.recordedCalls(id)).toBe(least);
+    const lost = world.gemini.counts.paid - paid - least;
+    // Calls under way when a process died: no more than an instance had in work.
+    expect(lost).toBeLessThanOrEqual(8 * 8);
+    expect(world.stack.functions.process.starts).toBeGreaterThan(1);
+  }, 240_000);
+
+  it('put aside what is no message', async () => {
+    await world.stack.publish('control', Buffer.from('nonsense'), { kind: 'expand' });
+    const aside = () => world.stack.storage.objects.list(BUCKETS.work, { prefix: 'quarantine/' }).items;
+    await vi.waitFor(() => expect(aside()).toHaveLength(1), WAIT);
+  });
+});
+
+describeEmulated('a picture that ends every process which takes it', () => {
+  let world: StackWorld;
+  let id: string;
+  beforeAll(async () => {
+    world = await stackWorld({
+      stack: { deliveries: 5 },
+      gemini: {
+        async respond(call) {
+          if (!itemOf(call).startsWith('poison')) return respondToFidelity(call);
+          // Not before the others are done: what is in work beside it would be cut off as well.
+          await world.batchWhen(id, ({ counts }) => counts.passed === 2);
+          world.stack.functions.process.kill('SIGKILL');
+          return respondToFidelity(call);
+        },
+      },
+    });
+  });
+  afterAll(() => world?.close());
+
+  it('is settled as error by its dead letter, and its batch ends', async () => {
+    await world.drop('poisoned', ['a-first.png', 'b-first.png', 'poison.png']);
+    id = await world.start('poisoned/');
+    const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
+    expect(batch.counts).toMatchObject({ total: 3, passed: 2, error: 1 });
+    const poison = (await world.rows(id)).find(({ name }) => name === 'poison.png');
+    expect(poison).toMatchObject({ status: 'error', code: 'dead_lettered' });
+    expect(world.stack.functions.process.starts).toBeGreaterThan(1);
+    const log = world.stack.storage.objects.bytes(BUCKETS.output, `${id}/failed/poison.png_error.log`).toString();
+    expect(log).toContain('dead_lettered');
+  });
+});
