@@ -9,9 +9,6 @@ import type { Settings } from './settings.ts';
 /** Where the dead letters of all topics are pushed to, at the function `control`. */
 const DEAD_LETTERS_PATH = '/dead-letters';
 
-/** An item that waits longer for a service that takes no more gives its place in the instance to another. */
-const LIMIT_WAIT_MS = 60_000;
-
 const theApp = once(openApp);
 const thePush = once(openPush);
 const theApi = once(openApi);
@@ -70,7 +67,7 @@ async function openApi() {
 async function openApp() {
   const [
     { loadSettings },
-    { createApp },
+    { CLOUD_LIMITS, createApp },
     { jsonLog },
     { googlePlatform, workPictures },
     { openGecko, withGecko },
@@ -99,7 +96,7 @@ async function openApp() {
     log: jsonLog((line) => process.stdout.write(line), Date.now, ['info', 'warn', 'error']),
   });
   const { leaseMs } = cloud;
-  const limits = { leaseMs, leaseMarginMs: Math.min(30_000, leaseMs), limitWaitMs: LIMIT_WAIT_MS, batchAgeMs };
+  const limits = { ...CLOUD_LIMITS, leaseMs, leaseMarginMs: Math.min(30_000, leaseMs), batchAgeMs };
   // Never aborted: on SIGTERM the framework ends the process at once, and what was under way goes on elsewhere after its lease.
   const stop = new AbortController().signal;
   return { settings, app: createApp(platform, { prices, unavailable, stop, limits }) };

@@ -43,6 +43,10 @@ export interface Limits {
   batchAgeMs: number;
   /** Entries looked at per page of a listing. */
   pageSize: number;
+  /** Items of a batch that are announced and not settled, at most; no less than a page. */
+  window: number;
+  /** Shards of a batch, at most. */
+  maxShards: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -55,7 +59,20 @@ export const DEFAULT_LIMITS: Limits = {
   itemAgeMs: 24 * 3_600_000,
   batchAgeMs: 7 * 24 * 3_600_000,
   pageSize: 500,
+  window: Number.POSITIVE_INFINITY,
+  maxShards: 1,
 };
+
+/**
+ * Where many instances share the work and each delivery has its time: no batch fills the queue, no item holds its place while it can
+ * only wait, counters are spread, and a page of inputs is read within a minute.
+ */
+export const CLOUD_LIMITS = {
+  limitWaitMs: 60_000,
+  pageSize: 100,
+  window: 1000,
+  maxShards: 256,
+} satisfies Partial<Limits>;
 
 /** A platform with the recipes and bounds of this process. */
 export function createApp(platform: Platform, bounds: AppBounds): App {

@@ -1,9 +1,9 @@
 import type { Batch, TerminalState } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { App } from './app.ts';
-import { announceIfComplete } from './completion.ts';
 import { vacated } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
+import { restarted } from './planner-turn.ts';
 
 /**
  * Asks a batch to end: calls under way finish and are recorded, everything else becomes `cancelled`. `reason` is a sentence
@@ -17,13 +17,16 @@ export async function cancelBatch(app: App, batchId: string, reason?: string): P
       `Batch ${before.id} is ${before.state} already; there is nothing to cancel.`,
     );
   }
+  const now = app.clock.now();
   const batch = await app.batches.change(before.id, (current) =>
     isEnded(current)
       ? undefined
-      : { cancelRequested: true, cancelReason: reason, state: 'running', pause: undefined, sealed: true },
+      : {
+          ...{ cancelRequested: true, cancelReason: reason, state: 'running', pause: undefined, sealed: true },
+          planner: restarted(current.planner, { now, relist: false }),
+        },
   );
-  await announceOpenItems(app, batch.id);
-  await announceIfComplete(app, batch.id);
+  await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
   return batch;
 }
 
@@ -58,8 +61,8 @@ export async function resumeBatch(
       resumedAt,
       cancelRequested: false,
       cancelReason: undefined,
-      planned: undefined,
       pause: undefined,
+      planner: restarted(current.planner, { now: resumedAt, relist: options.relist === true }),
       finalizer: vacated(current.finalizer),
       revision: isEnded(current) ? current.revision + 1 : current.revision,
     };
@@ -69,10 +72,24 @@ export async function resumeBatch(
     await app.batches.change(before.id, (current) => (current.resumedAt === resumedAt ? { sealed: true } : undefined));
   }
   const batch = await batchNamed(app, before.id);
-  if (!batch.sealed) await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
-  await announceOpenItems(app, batch.id);
-  await announceIfComplete(app, batch.id);
+  await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
   return { batch, reopened };
+}
+
+/** Goes on with a batch that was paused until a time which has come; of many who try, one does. Says whether it was this one. */
+export async function resumeDuePause(app: Pick<App, 'batches' | 'queue' | 'clock'>, batchId: string): Promise<boolean> {
+  const now = app.clock.now();
+  let isDue = false;
+  await app.batches.change(batchId, ({ state, pause, planner }) => {
+    isDue = state === 'paused' && pause?.until !== undefined && pause.until <= now;
+    if (!isDue) return undefined;
+    return {
+      ...{ state: 'running', pause: undefined, resumedAt: now },
+      planner: restarted(planner, { now, relist: false }),
+    };
+  });
+  if (isDue) await app.queue.publish([{ kind: 'expand', batchId }]);
+  return isDue;
 }
 
 /** The batch of this id, or the newest without one. */

@@ -1,54 +1,140 @@
-import type { Batch } from '../domain/batch.ts';
-import type { Disposal, InputCursor, Message } from '../domain/message.ts';
+import { type Batch, type ItemState, type Planner, settledOf } from '../domain/batch.ts';
+import type { Disposal, Message } from '../domain/message.ts';
 import { ACK } from '../domain/message.ts';
 import type { App } from './app.ts';
+import { chooseShards } from './choose-shards.ts';
 import { announceIfComplete } from './completion.ts';
 import type { Considered } from './consider-entry.ts';
-import { FIRST_INPUT, inputPage } from './input-pages.ts';
+import { inputPage } from './input-pages.ts';
+import { breakOff, recordTurn, type Turn, takeTurn } from './planner-turn.ts';
 
-type Expand = Message & { kind: 'expand' };
+/** Planning goes on in one delivery for this long, then in another message. */
+const TURN_MS = 30_000;
+/** By then the delivery before has ended. */
+const NEXT_TURN_MS = 1_000;
+/** How often is looked whether there is room again. */
+const FULL_WAIT_MS = 15_000;
+const BUSY_WAIT_MS = 1_000;
 
-/** Listing goes on in one delivery for this long, then in another message. */
-const LISTING_MS = 30_000;
+const OPEN: readonly ItemState[] = ['queued', 'running', 'parked'];
 
-/** Adds the inputs as items, page by page, and publishes their messages; seals the batch after the last page. */
-export async function expandBatch(app: App, message: Expand): Promise<Disposal> {
-  const until = app.clock.now() + LISTING_MS;
-  let cursor = message.cursor ?? FIRST_INPUT;
-  while (app.clock.now() < until && !app.stop.aborted) {
-    const batch = await app.batches.get(message.batchId);
-    if (batch === undefined || batch.state !== 'running') return ACK;
+/**
+ * The planner: announces what is open where the batch was opened again, then adds the inputs as items, page by page, and announces
+ * them; seals the batch after the last page. Of the items of a batch no more are announced and unsettled than its window takes.
+ */
+export async function expandBatch(app: App, message: Message & { kind: 'expand' }): Promise<Disposal> {
+  const until = app.clock.now() + TURN_MS;
+  const taken = await takeTurn(app, message);
+  if (taken.kind === 'busy') return { kind: 'retry', afterMs: BUSY_WAIT_MS };
+  if (taken.kind === 'over') {
     // The delivery that sealed the batch may have died before it could announce that all is done.
-    if (batch.sealed) return await ended(app, batch.id);
-    const page = await inputPage(app, batch, cursor);
-    if (page === undefined) return await seal(app, batch, cursor.ignored ?? {});
-    await addPage(app, batch, page.considered);
-    cursor = page.next;
-    await recordProgress(app, batch, cursor);
+    if (taken.batch?.sealed) await announceIfComplete(app, taken.batch.id);
+    return ACK;
   }
-  await app.queue.publish([{ kind: 'expand', batchId: message.batchId, cursor }]);
-  return ACK;
+  const holder = { turn: taken.turn };
+  try {
+    return await plan(app, holder, until);
+  } catch (thrown) {
+    // The lease ends by itself if not even that can be recorded.
+    await breakOff(app, holder.turn).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** What came of a step; undefined when the turn was lost. */
+type Step = Turn | 'full' | 'done' | undefined;
+
+async function plan(app: App, holder: { turn: Turn }, until: number): Promise<Disposal> {
+  while (app.clock.now() < until && !app.stop.aborted) {
+    const step = await nextStep(app, holder.turn);
+    // Who has the turn now may have it by this very message, which must not be acknowledged under its hands.
+    if (step === undefined) return { kind: 'retry', afterMs: BUSY_WAIT_MS };
+    if (step === 'done') {
+      await announceIfComplete(app, holder.turn.batch.id);
+      return ACK;
+    }
+    if (step === 'full') return await goOnLater(app, holder.turn, FULL_WAIT_MS);
+    holder.turn = step;
+  }
+  return await goOnLater(app, holder.turn, NEXT_TURN_MS);
+}
+
+async function nextStep(app: App, turn: Turn): Promise<Step> {
+  const { batch, planner } = turn;
+  if (planner.announcing !== undefined) return await announcePage(app, turn, planner.announcing);
+  if (batch.sealed) return await sealed(app, turn, batch.ignored);
+  if (!planner.sharded && app.limits.maxShards > 1) {
+    return await recordTurn(app, turn, { sharded: true }, { shardCount: await chooseShards(app, batch) });
+  }
+  return await listPage(app, turn);
+}
+
+async function listPage(app: App, turn: Turn): Promise<Step> {
+  const { batch, planner } = turn;
+  // A page that was added and not announced keeps the window full until it is announced.
+  if (!turn.recovers && !hasRoom(app, batch, await openItems(app, batch))) return 'full';
+  const page = await inputPage(app, batch, planner.cursor);
+  if (page === undefined) return await sealed(app, turn, planner.cursor.ignored ?? {});
+  await addPage(app, batch, page.considered);
+  return await recordTurn(app, turn, { cursor: page.next, movedAt: app.clock.now() });
 }
 
 async function addPage(app: App, batch: Batch, considered: readonly Considered[]): Promise<void> {
   const inputs = considered.flatMap((entry) => (entry.kind === 'item' ? [entry.item] : []));
   const items = await app.batches.addItems(batch.id, inputs);
-  const open = items.filter((item) => item.state === 'queued');
-  await app.queue.publish(open.map((item) => ({ kind: 'process', batchId: batch.id, itemId: item.id })));
+  await announce(
+    app,
+    batch,
+    items.filter((item) => item.state === 'queued'),
+  );
 }
 
-/** From here a planner that dies is replaced, unless the batch was meanwhile gone on with and is listed from the beginning. */
-async function recordProgress(app: App, batch: Batch, cursor: InputCursor): Promise<void> {
-  const planned = { cursor, at: app.clock.now() };
-  await app.batches.change(batch.id, (current) => (current.resumedAt === batch.resumedAt ? { planned } : undefined));
+/** A page of the items that are open although nobody may know of them. One message too many does no harm. */
+async function announcePage(app: App, turn: Turn, from: NonNullable<Planner['announcing']>): Promise<Step> {
+  const { batch } = turn;
+  const { pageSize: limit } = app.limits;
+  const open = await openItems(app, batch);
+  const of = from.of ?? open;
+  // What settled since then was among those announced.
+  if (!hasRoom(app, batch, from.published - (of - open))) return 'full';
+  const items = await app.batches.items(batch.id, { states: OPEN, limit, ...(from.after && { after: from.after }) });
+  await announce(app, batch, items);
+  const after = items.at(-1)?.id;
+  const isLast = after === undefined || items.length < limit;
+  const announcing = isLast ? undefined : { after, published: from.published + items.length, of };
+  return await recordTurn(app, turn, { announcing, movedAt: app.clock.now() });
 }
 
-async function seal(app: App, batch: Batch, ignored: Record<string, number>): Promise<Disposal> {
-  await app.batches.change(batch.id, () => ({ sealed: true, ignored }));
-  return await ended(app, batch.id);
+async function announce(app: App, batch: Batch, items: readonly { id: string }[]): Promise<void> {
+  await app.queue.publish(items.map(({ id: itemId }) => ({ kind: 'process', batchId: batch.id, itemId })));
 }
 
-async function ended(app: App, batchId: string): Promise<Disposal> {
-  await announceIfComplete(app, batchId);
+/** Items that are open; not looked up where any number may be announced. */
+async function openItems(app: App, batch: Batch): Promise<number> {
+  if (windowOf(app, batch) === Number.POSITIVE_INFINITY) return 0;
+  const counts = await app.batches.counts(batch.id);
+  return counts.total - settledOf(counts);
+}
+
+/** Whether a whole page may be announced besides so many items. */
+function hasRoom(app: App, batch: Batch, inWork: number): boolean {
+  return inWork + app.limits.pageSize <= windowOf(app, batch);
+}
+
+/** Items of the batch lane only pass by until they park, and a wave takes as many as there are. */
+function windowOf(app: App, batch: Batch): number {
+  return batch.run.lane === 'batch' ? Number.POSITIVE_INFINITY : app.limits.window;
+}
+
+async function sealed(app: App, turn: Turn, ignored: Batch['ignored']): Promise<Step> {
+  const recorded = await recordTurn(app, turn, { leaseUntil: undefined }, { sealed: true, ignored });
+  return recorded && 'done';
+}
+
+/** Published first: should this delivery die in between, its own message comes again and finds a planner that did not end well. */
+async function goOnLater(app: App, turn: Turn, delayMs: number): Promise<Disposal> {
+  const { turn: number } = turn.planner;
+  await app.queue.publish([{ kind: 'expand', batchId: turn.batch.id, turn: number }], { delayMs });
+  await recordTurn(app, turn, { leaseUntil: undefined });
   return ACK;
 }

@@ -2,8 +2,8 @@ import type { Batch, ItemState } from '../domain/batch.ts';
 import { asProofsheetError } from '../domain/errors.ts';
 import { ACK, type Disposal } from '../domain/message.ts';
 import type { App } from './app.ts';
-import { cancelBatch } from './control-batch.ts';
-import { FIRST_INPUT } from './input-pages.ts';
+import { cancelBatch, resumeDuePause } from './control-batch.ts';
+import { newPlanner } from './planner-turn.ts';
 
 /** A tick begins with no further batch after this; the next one goes on with those that wait longest. */
 const TICK_MS = 40_000;
@@ -64,7 +64,11 @@ async function sweepBatch(app: App, batchId: string): Promise<void> {
   const batch = await takeTurn(app, batchId, now);
   if (batch === undefined) return;
   if (now - startOf(batch) > app.limits.batchAgeMs && !batch.cancelRequested) return await cancelOld(app, batch);
-  if (batch.state !== 'running') return;
+  if (batch.state === 'paused') {
+    if (await resumeDuePause(app, batch.id))
+      app.log.info({ batchId: batch.id }, 'the pause is over: the batch goes on');
+    return;
+  }
   await replacePlanner(app, batch, now);
   const expired = await announceExpired(app, batch, now);
   const open = await announceStill(app, batch, now);
@@ -95,16 +99,16 @@ async function cancelOld(app: App, batch: Batch): Promise<void> {
   await cancelBatch(app, batch.id, reason);
 }
 
-/** A planner that died goes on from the last page it recorded. */
+/** A planner that died goes on where it stood. */
 async function replacePlanner(app: App, batch: Batch, now: number): Promise<void> {
-  const { planned, sealed, id: batchId } = batch;
-  if (sealed || now - Math.max(startOf(batch), planned?.at ?? 0) < PLANNER_STILL_MS) return;
-  const cursor = planned?.cursor ?? FIRST_INPUT;
-  app.log.warn({ batchId, ...cursor }, 'the listing of the inputs is begun again where it stood');
-  await app.queue.publish([{ kind: 'expand', batchId, cursor }]);
+  const { planner, sealed, id: batchId } = batch;
+  const isNeeded = !sealed || planner?.announcing !== undefined;
+  if (!isNeeded || now - Math.max(startOf(batch), planner?.seenAt ?? 0) < PLANNER_STILL_MS) return;
+  app.log.warn({ batchId, ...planner?.cursor }, 'the planner is called again');
+  await app.queue.publish([{ kind: 'expand', batchId }]);
   // It has as long as the one before.
-  await app.batches.change(batchId, (current) =>
-    current.planned?.at === planned?.at ? { planned: { cursor, at: now } } : undefined,
+  await app.batches.change(batchId, ({ planner: current }) =>
+    current?.seenAt === planner?.seenAt ? { planner: { ...(current ?? newPlanner(now)), seenAt: now } } : undefined,
   );
 }
 
@@ -126,7 +130,7 @@ async function announceExpired(app: App, batch: Batch, now: number): Promise<Fin
  */
 async function announceStill(app: App, batch: Batch, now: number): Promise<Findings | undefined> {
   const [latest] = await app.batches.recent(batch.id, { limit: 1 });
-  const movedAt = Math.max(startOf(batch), latest?.settledAt ?? 0, batch.planned?.at ?? 0);
+  const movedAt = Math.max(startOf(batch), latest?.settledAt ?? 0, batch.planner?.movedAt ?? 0);
   const before = batch.sweep?.rounds;
   if (before?.after !== undefined) return await announceOpen(app, batch, now, before);
   const rounds = before === undefined || before.at < movedAt ? { at: movedAt, count: 0 } : before;

@@ -110,6 +110,17 @@ export function passRateOf(counts: Counts): number | null {
   return judged === 0 ? null : counts.passed / judged;
 }
 
+/** A shard for every so many items. */
+const ITEMS_PER_SHARD = 500;
+/** More shards are no faster and cost reads; fewer would be too slow for a batch whose size only shows later. */
+const SHARDS_OF_MANY = 64;
+
+/** One shard for a small batch, then a power of two; `items` undefined: more than can be counted beforehand. */
+export function shardCountFor(items: number | undefined, most: number): number {
+  const wanted = items === undefined ? SHARDS_OF_MANY : 2 ** Math.ceil(Math.log2(Math.max(1, items / ITEMS_PER_SHARD)));
+  return Math.min(most, wanted);
+}
+
 /** Shard of an item, from its (hashed) id, so that neighbours in the catalogue are counted apart. */
 export function shardOf(itemId: string, shardCount: number): number {
   return Number.parseInt(itemId.slice(0, 8), 16) % shardCount;
@@ -139,6 +150,29 @@ export const selectionSchema = z.object({
   exclude: z.array(z.string()).optional(),
 });
 export type Selection = z.infer<typeof selectionSchema>;
+
+const plannerSchema = z.object({
+  /** Grows whenever a delivery takes the planner up and whenever it begins anew; a write of an earlier turn is refused. */
+  turn: z.number().int().nonnegative(),
+  /** A delivery is at it until then. One that ended well takes this away; one that died may have left a page unannounced. */
+  leaseUntil: z.number().optional(),
+  cursor: inputCursorSchema,
+  /** Before the listing goes on, what is open is announced again, in order of item ids. */
+  announcing: z
+    .object({
+      after: z.string(),
+      published: z.number().int().nonnegative(),
+      /** Open items when that began. */
+      of: z.number().int().nonnegative().optional(),
+    })
+    .optional(),
+  /** The number of shards is chosen; it stays. */
+  sharded: z.boolean(),
+  /** When it last came a page further, and when it was last at work. */
+  movedAt: z.number(),
+  seenAt: z.number(),
+});
+export type Planner = z.infer<typeof plannerSchema>;
 
 export const batchSchema = z.object({
   id: z.string(),
@@ -181,8 +215,8 @@ export const batchSchema = z.object({
       end: z.object({ state: z.enum(['finished', 'cancelled']), at: z.number() }).optional(),
     })
     .optional(),
-  /** How far the inputs are listed, and since when: a planner that died is replaced from there. */
-  planned: z.object({ cursor: inputCursorSchema, at: z.number() }).optional(),
+  /** Where the planner stands, which lists the inputs and announces items. */
+  planner: plannerSchema.optional(),
   /** What the sweep keeps of its looks at the batch. */
   sweep: z
     .object({

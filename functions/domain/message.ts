@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * The last input and name done. `ignored` counts, by reason, the files left aside up to there: in the message, because a page
+ * The last input and name done. `ignored` counts, by reason, the files left aside up to there: with the cursor, because a page
  * that is listed twice must not be counted twice.
  */
 export const inputCursorSchema = z.object({
@@ -13,8 +13,11 @@ export type InputCursor = z.infer<typeof inputCursorSchema>;
 
 /** Messages carry ids only; everything else is in the store. */
 export const messageSchema = z.discriminatedUnion('kind', [
-  /** List the inputs from `cursor` on and add them as items. */
-  z.object({ kind: z.literal('expand'), batchId: z.string(), cursor: inputCursorSchema.optional() }),
+  /**
+   * Have the planner go on. `turn` is the turn after which it does: when another has come since, the message is done with. Without
+   * it the planner goes on as soon as nobody is at it.
+   */
+  z.object({ kind: z.literal('expand'), batchId: z.string(), turn: z.number().int().optional() }),
   /** Work one item off. */
   z.object({ kind: z.literal('process'), batchId: z.string(), itemId: z.string() }),
   /** Render the report, if all items are settled. */

@@ -139,7 +139,7 @@ describe('the sweep', () => {
     lost();
     expect(await sweepFor(9)).toEqual([]);
     const published = await sweepFor(9);
-    expect(published).toEqual([{ kind: 'expand', batchId: batch.id, cursor: { input: 0, after: '' } }]);
+    expect(published).toEqual([{ kind: 'expand', batchId: batch.id }]);
     await work(published);
     expect(await world.platform.batches.get(batch.id)).toMatchObject({ state: 'finished', sealed: true });
   });
@@ -165,7 +165,7 @@ describe('the sweep', () => {
           return files.list(root, page);
         },
       };
-      const begun = (await world.platform.batches.get(batch.id))?.planned?.cursor.after ?? '';
+      const begun = (await world.platform.batches.get(batch.id))?.planner?.cursor.after ?? '';
       const published = await sweepFor(20);
       const app = world.newApp();
       for (const message of published) await dispatch(app, message);

@@ -84,15 +84,14 @@ describeEmulated('Pub/Sub', () => {
     const items = await receive(topicFor('process'), () => 204);
     const planner = await receive(topicFor('expand'), () => 204);
     const messages = itemMessages(50);
-    const cursor = { input: 1, after: 'gs://b/ä "b"\n', ignored: { 'hidden file': 2 } };
-    const expand = { kind: 'expand', batchId: 'batch', cursor } as const;
+    const expand = { kind: 'expand', batchId: 'bätch "b"\n', turn: 3 } as const;
     await queue.publish([...messages.slice(0, 20), expand, ...messages.slice(20)]);
     await queue.publish([]);
     await waitUntil(() => items.length >= 50 && planner.length >= 1);
     expect(received(items)).toEqual(expect.arrayContaining(messages));
     expect(new Set(ids(received(items))).size).toBe(50);
     expect(received(planner)).toContainEqual(expand);
-    expect(planner[0]?.message.attributes).toEqual({ kind: 'expand', batchId: 'batch' });
+    expect(planner[0]?.message.attributes).toEqual({ kind: 'expand', batchId: 'bätch "b"\n' });
     const [first] = items.filter(({ message }) => message.attributes?.itemId === 'item-0');
     expect(first?.message.attributes).toEqual({ kind: 'process', batchId: 'batch', itemId: 'item-0' });
   });

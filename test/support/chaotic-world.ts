@@ -64,6 +64,8 @@ export function chaoticWorld(of: {
     atRisk: 0,
   };
   let idle = 0;
+  /** Half of the batches are let into the queue by a page at a time. */
+  const window = chance(0.5) ? 2 : Number.POSITIVE_INFINITY;
   const queue = messageList();
   const waitingCalls: (() => void)[] = [];
   const underWay = new Set<Promise<void>>();
@@ -95,7 +97,7 @@ export function chaoticWorld(of: {
   }
 
   function appOver(on: Platform): App {
-    const limits = { itemAgeMs: Number.POSITIVE_INFINITY, batchAgeMs: Number.POSITIVE_INFINITY };
+    const limits = { pageSize: 2, window, itemAgeMs: Number.POSITIVE_INFINITY, batchAgeMs: Number.POSITIVE_INFINITY };
     return createApp(on, { prices: PRICES, stop: new AbortController().signal, recipes: of.recipes, limits });
   }
 

@@ -1,0 +1,43 @@
+import pLimit from 'p-limit';
+import { type Batch, shardCountFor } from '../domain/batch.ts';
+import { asProofsheetError } from '../domain/errors.ts';
+import { listsRecursively } from '../domain/input-root.ts';
+import type { App } from './app.ts';
+import { resolveInput } from './resolve-input.ts';
+
+/** Files of an input, and inputs, that are looked at: what is no larger is counted exactly. */
+const LOOK = 1000;
+const LOOKS_AT_ONCE = 16;
+
+/** Shards for a batch that is to be filled: by its size where a first look shows that, else enough for a large one. */
+export async function chooseShards(app: App, batch: Batch): Promise<number> {
+  const { maxShards } = app.limits;
+  if (maxShards === 1) return 1;
+  // A batch that has items has its shards.
+  if ((await app.batches.counts(batch.id)).total > 0) return batch.shardCount;
+  return shardCountFor(await sizeAtFirstLook(app, batch), maxShards);
+}
+
+/** How many files the inputs have; undefined when that takes more than a look. */
+async function sizeAtFirstLook(app: App, { inputs, selection }: Batch): Promise<number | undefined> {
+  if (inputs.length > LOOK) return undefined;
+  let files = 0;
+  await pLimit(LOOKS_AT_ONCE).map(inputs, async (input) => {
+    // Enough is known; the others need not be looked at.
+    if (files === Number.POSITIVE_INFINITY) return;
+    const seen = await filesOf(app, input, selection.recursive);
+    files += seen < LOOK ? seen : Number.POSITIVE_INFINITY;
+  });
+  return files === Number.POSITIVE_INFINITY ? undefined : files;
+}
+
+async function filesOf(app: App, input: string, recursive: boolean): Promise<number> {
+  try {
+    const root = await resolveInput(app, input);
+    return (await app.files.list(root.root, { recursive: listsRecursively(root, recursive), limit: LOOK })).length;
+  } catch (thrown) {
+    // Gone since the batch was started: the listing says so.
+    if (asProofsheetError(thrown).code === 'file_missing') return 0;
+    throw thrown;
+  }
+}
