@@ -15,8 +15,8 @@ const LOOK_EVERY_MS = 45_000;
 const MESSAGES_PER_TICK = 300;
 /** Clocks of machines differ. */
 const LEASE_GRACE_MS = 60_000;
-/** A page of inputs takes less; a message whose worker died comes again by itself before that. */
-const PLANNER_STILL_MS = 10 * 60_000;
+/** More than the lease of a planner, which says each time it looks that it was there. */
+const PLANNER_STILL_MS = 5 * 60_000;
 /** A batch that still has messages settles an item sooner. */
 const STILL_MS = 10 * 60_000;
 /** The last steps of a batch take no model's time. */
@@ -31,7 +31,7 @@ const OPEN: readonly ItemState[] = ['queued', 'running', 'parked'];
  */
 export async function sweep(app: App): Promise<Disposal> {
   const until = app.clock.now() + TICK_MS;
-  const batches = await unfinishedBatches(app);
+  const batches = (await unfinishedBatches(app)).filter((batch) => needsLook(app, batch));
   for (const { id } of batches.toSorted((a, b) => (a.sweep?.at ?? 0) - (b.sweep?.at ?? 0))) {
     if (app.clock.now() >= until || app.stop.aborted) break;
     try {
@@ -55,6 +55,12 @@ async function unfinishedBatches(app: App): Promise<Batch[]> {
   }
 }
 
+/** A paused batch waits for a person, or for its time. */
+function needsLook(app: App, batch: Batch): boolean {
+  const isDue = (batch.pause?.until ?? Number.POSITIVE_INFINITY) <= app.clock.now();
+  return batch.state === 'running' || isDue || isTooOld(app, batch);
+}
+
 /** What a look at a batch found, for the next one to go on from. */
 type Findings = Omit<NonNullable<Batch['sweep']>, 'at'>;
 type Rounds = NonNullable<Findings['rounds']>;
@@ -63,12 +69,8 @@ async function sweepBatch(app: App, batchId: string): Promise<void> {
   const now = app.clock.now();
   const batch = await takeTurn(app, batchId, now);
   if (batch === undefined) return;
-  if (now - startOf(batch) > app.limits.batchAgeMs && !batch.cancelRequested) return await cancelOld(app, batch);
-  if (batch.state === 'paused') {
-    if (await resumeDuePause(app, batch.id))
-      app.log.info({ batchId: batch.id }, 'the pause is over: the batch goes on');
-    return;
-  }
+  if (isTooOld(app, batch)) return await cancelOld(app, batch);
+  if (batch.state === 'paused') return await endPause(app, batch);
   await replacePlanner(app, batch, now);
   const expired = await announceExpired(app, batch, now);
   const open = await announceStill(app, batch, now);
@@ -92,11 +94,20 @@ function startOf(batch: Batch): number {
   return Math.max(batch.createdAt, batch.resumedAt ?? 0);
 }
 
+function isTooOld(app: App, batch: Batch): boolean {
+  return app.clock.now() - startOf(batch) > app.limits.batchAgeMs && !batch.cancelRequested;
+}
+
 async function cancelOld(app: App, batch: Batch): Promise<void> {
   const days = Math.round(app.limits.batchAgeMs / 86_400_000);
   const reason = `The batch was cancelled because it had not ended after ${days} days; resume goes on with it.`;
   app.log.error({ batchId: batch.id, days }, 'the batch is too old and is cancelled');
   await cancelBatch(app, batch.id, reason);
+}
+
+async function endPause(app: App, batch: Batch): Promise<void> {
+  const goesOn = await resumeDuePause(app, batch.id);
+  if (goesOn) app.log.info({ batchId: batch.id }, 'the pause is over: the batch goes on');
 }
 
 /** A planner that died goes on where it stood. */
@@ -147,18 +158,23 @@ function stillMs(first: number, rounds: number): number {
   return Math.min(LONGEST_STILL_MS, first * 2 ** rounds);
 }
 
-/** A round that has begun is gone through to its end. Who holds a lease knows of its item; a parked one waits for an answer. */
+/**
+ * A round that has begun is gone through to its end. Who holds a lease knows of its item; a parked one waits for an answer; and what
+ * the planner is still to announce for the first time waits for its place in the window.
+ */
 async function announceOpen(app: App, batch: Batch, now: number, { count, after }: Rounds): Promise<Findings> {
   const states: readonly ItemState[] = batch.cancelRequested ? OPEN : ['queued', 'running'];
   const page = { states, limit: MESSAGES_PER_TICK, ...(after !== undefined && { after }) };
   const items = await app.batches.items(batch.id, page);
-  const lost = items.filter((item) => item.state !== 'running' || (item.leaseUntil ?? 0) <= now);
+  const { announcing } = batch.planner ?? {};
+  const announced = announcing === undefined ? items : items.filter(({ id }) => id <= announcing.after);
+  const lost = announced.filter((item) => item.state !== 'running' || (item.leaseUntil ?? 0) <= now);
   if (lost.length > 0) {
     app.log.warn({ batchId: batch.id, items: lost.length }, 'the batch stands still: open items are announced again');
   }
   await announce(app, batch.id, lost);
   const last = items.at(-1);
-  const isLast = last === undefined || items.length < MESSAGES_PER_TICK;
+  const isLast = last === undefined || announced.length < MESSAGES_PER_TICK;
   return { rounds: isLast ? { at: now, count: count + 1 } : { at: now, count, after: last.id } };
 }
 

@@ -137,8 +137,8 @@ describe('the sweep', () => {
     world = await worldOf(3);
     const batch = await world.start();
     lost();
-    expect(await sweepFor(9)).toEqual([]);
-    const published = await sweepFor(9);
+    expect(await sweepFor(4)).toEqual([]);
+    const published = await sweepFor(5);
     expect(published).toEqual([{ kind: 'expand', batchId: batch.id }]);
     await work(published);
     expect(await world.platform.batches.get(batch.id)).toMatchObject({ state: 'finished', sealed: true });
@@ -237,9 +237,31 @@ describe('the sweep', () => {
     const { batch, state } = await unannounced(3);
     await cancelBatch(world.app, batch.id);
     lost();
-    await work(await sweepFor(3));
+    await work(await sweepFor(5));
     expect(await state()).toBe('cancelled');
     expect(world.requests).toEqual([]);
+  });
+
+  it('goes on with a paused batch when its time has come, and leaves it alone until then', async () => {
+    const { batch, state } = await unannounced(2);
+    const until = world.clock.now() + 30 * MINUTE_MS;
+    const pause = { code: 'daily_quota', message: 'Wait.', until } as const;
+    const paused = await world.platform.batches.change(batch.id, () => ({ state: 'paused', pause }));
+    expect(await sweepFor(29)).toEqual([]);
+    expect(await world.platform.batches.get(batch.id)).toEqual(paused);
+    await work(await sweepFor(1));
+    expect(await state()).toBe('finished');
+  });
+
+  it('does not overtake a planner that still announces what is open, within its window', async () => {
+    const { batch, items } = await unannounced(10);
+    const all = idsOf(await items());
+    await world.platform.batches.change(batch.id, ({ planner }) => ({
+      planner: planner && { ...planner, announcing: { after: all[3] ?? '', published: 4, of: 10 } },
+    }));
+    const published = await sweepFor(10);
+    expect(published.filter((message) => message.kind === 'expand')).toHaveLength(2);
+    expect(idsOf(published.filter((message) => message.kind === 'process'))).toEqual(all.slice(0, 4));
   });
 
   it('is done by one at a time', async () => {
