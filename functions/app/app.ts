@@ -4,6 +4,7 @@ import { type SharedPauses, sharedPauses } from '../engine/shared-pauses.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
 import type { Platform } from '../platform/ports.ts';
 import { recipes } from '../recipes/index.ts';
+import { batchLook } from './batch-look.ts';
 
 /** Everything a use case needs: a platform, the recipes and the bounds of this process. */
 export interface App extends Platform {
@@ -14,6 +15,8 @@ export interface App extends Platform {
   /** One limiter per model id and bound, shared by all items of the process. */
   limiterFor(model: string, max: number): Limiter;
   sharedPauses: SharedPauses;
+  /** Whether the batch still wants calls, as of a few seconds ago. */
+  wantsCalls(batchId: string): Promise<boolean>;
   /** Resolves when the item at hand may make calls; gives what is to be called when it needs no more of them. */
   enterCalls(): Promise<() => void>;
   limits: Limits;
@@ -91,6 +94,7 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
     unavailable: bounds.unavailable ?? {},
     limiterFor,
     sharedPauses: sharedPauses(platform),
+    wantsCalls: batchLook(platform),
     enterCalls: () => Promise.resolve(() => undefined),
     limits,
     stop: bounds.stop,

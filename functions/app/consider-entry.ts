@@ -42,8 +42,8 @@ export async function considerEntry(
     if (second.kind === 'ignore') return { kind: 'ignored', reason: second.reason };
     return itemFor(sha256(bytes), second.kind === 'refuse' ? second : undefined);
   } catch (thrown) {
-    const { code, message, disposition } = asProofsheetError(thrown);
-    if (disposition !== 'permanent') throw thrown;
+    const { code, message, disposition, scope } = asProofsheetError(thrown);
+    if (disposition !== 'permanent' || scope === 'batch') throw thrown;
     return itemFor(hashOf({ unread: entry.bytes }), { code, message });
   }
 }

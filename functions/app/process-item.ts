@@ -168,6 +168,7 @@ async function pass(app: App, { batch, claim, begun, recipe, prepared, recorded 
       async record(steps) {
         await app.journal.append(claim, steps, renewal(app, batch, steps));
         triesBefore = 0;
+        if (!(await app.wantsCalls(batch.id))) deadline.abort();
       },
       files: app.files,
       prices: app.prices,

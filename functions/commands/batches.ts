@@ -15,7 +15,7 @@ import { ProofsheetError } from '../domain/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, renderExport, runDocument } from '../report/text-reports.ts';
 import { type CommandContext, type CommonFlags, withApp } from './context.ts';
 import { wholeFrom } from './parse-values.ts';
-import { columnsOf, costText, settledLine, summaryLines } from './terminal.ts';
+import { columnsOf, costText, pauseReason, settledLine, summaryLines } from './terminal.ts';
 
 export function listCommand(context: CommandContext): Command {
   return new Command('list')
@@ -78,7 +78,7 @@ async function showBatch(context: CommandContext, app: App, batchId: string, fla
   if (flags.json) return context.out(JSON.stringify(runDocument(view.batch, view.counts, now), null, 2));
   const { batch } = view;
   context.out(`${batch.id}  ${batch.name}  ${batch.recipe}  ${batch.state}${batch.simulated ? '  SIMULATED' : ''}`);
-  if (batch.pause) context.out(`paused: ${batch.pause.message}`);
+  if (batch.pause) context.out(`paused: ${pauseReason(batch)}`);
   if (batch.cancelReason) context.out(batch.cancelReason);
   for (const line of summaryLines(view, now)) context.out(line);
   context.out(`results  ${batch.outputDir}`);

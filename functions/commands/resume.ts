@@ -5,7 +5,7 @@ import { runDocument } from '../report/text-reports.ts';
 import { type CommandContext, type CommonFlags, withApp } from './context.ts';
 import { followBatch } from './follow-batch.ts';
 import { shareFrom } from './parse-values.ts';
-import { summaryLines } from './terminal.ts';
+import { pauseReason, summaryLines } from './terminal.ts';
 import { workAndReport } from './work-and-report.ts';
 
 interface ResumeFlags extends CommonFlags {
@@ -51,6 +51,7 @@ export function watchCommand(context: CommandContext): Command {
         over.abort();
         await following;
         const view = await readBatch(app, batchId, { recent: 0, running: 0 });
+        if (view.batch.state === 'paused') context.note(`Paused: ${pauseReason(view.batch)}`);
         if (flags.json) context.out(JSON.stringify(runDocument(view.batch, view.counts, app.clock.now()), null, 2));
         else for (const line of summaryLines(view, app.clock.now())) context.out(line);
         if (view.batch.report !== undefined && !flags.json) context.out(`Report   ${view.batch.report}`);

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import cliTruncate from 'cli-truncate';
 import stringWidth from 'string-width';
 import type { BatchView } from '../app/read-batch.ts';
-import { type Counts, type Item, passRateOf, settledOf } from '../domain/batch.ts';
+import { type Batch, type Counts, type Item, passRateOf, settledOf } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
 import { oneLine, plainText } from '../report/safe-text.ts';
 
@@ -79,6 +79,12 @@ export function summaryLines(view: BatchView, now: number): string[] {
   if (batch.simulated)
     lines.push('SIMULATED: no model was called; pictures and verdicts come from the built-in simulation.');
   return lines;
+}
+
+/** Why a batch is paused, and until when where that is known. */
+export function pauseReason({ pause }: Pick<Batch, 'pause'>): string {
+  const until = pause?.until === undefined ? '' : ` The quota resets at ${new Date(pause.until).toISOString()}.`;
+  return `${pause?.message ?? ''}${until}`;
 }
 
 export function costText(counts: Pick<Counts, 'costNano' | 'unpricedCalls'>): string {

@@ -6,7 +6,7 @@ import { unpricedModels } from '../domain/cost.ts';
 import { runDocument } from '../report/text-reports.ts';
 import type { CommandContext, CommonFlags, ExitCode, OpenApp } from './context.ts';
 import { followBatch } from './follow-batch.ts';
-import { summaryLines } from './terminal.ts';
+import { pauseReason, summaryLines } from './terminal.ts';
 
 interface WorkFlags extends CommonFlags {
   quiet?: boolean;
@@ -60,12 +60,7 @@ async function refusedItems(app: OpenApp['app'], batchId: string): Promise<numbe
 
 function endingLines(context: CommandContext, batch: Batch, counts: Counts): string[] {
   if (batch.state === 'paused') {
-    const until =
-      batch.pause?.until === undefined ? '' : ` The quota resets at ${new Date(batch.pause.until).toISOString()}.`;
-    return [
-      `Stopped: ${batch.pause?.message ?? ''}${until}`,
-      `Nothing is lost; \`proofsheet resume ${batch.id}\` goes on.`,
-    ];
+    return [`Stopped: ${pauseReason(batch)}`, `Nothing is lost; \`proofsheet resume ${batch.id}\` goes on.`];
   }
   if (batch.state === 'running' && context.stop.aborted) {
     return [`Interrupted. Everything recorded is kept; \`proofsheet resume ${batch.id}\` goes on.`];

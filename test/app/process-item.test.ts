@@ -202,3 +202,32 @@ describe('a service that takes no more', () => {
     expect(await world.platform.batches.counts(id)).toMatchObject({ passed: 2, error: 0 });
   });
 });
+
+describe('an item in work', () => {
+  it.each([
+    ['cancelled', { cancelRequested: true, sealed: true }, 'cancelled'],
+    ['paused', { state: 'paused' }, 'queued'],
+  ] as const)('makes no further call some seconds after its batch was %s elsewhere', async (_, change, end) => {
+    const world = await appWorld({
+      texts: { 'a.txt': 'A text.' },
+      async reply(_request, n) {
+        if (n === 2) await world.platform.batches.change(id, () => change);
+        world.clock.advance(3_000);
+        return answer();
+      },
+    });
+    const { id } = await world.start({ recipeSettings: { questions: 10 } });
+    await dispatch(world.app, taken(world.messages.take()));
+    await dispatch(world.app, taken(world.messages.take()));
+    expect(world.requests.length).toBeGreaterThanOrEqual(2);
+    expect(world.requests.length).toBeLessThanOrEqual(4);
+    await dispatch(world.app, taken(world.messages.take()));
+    const [item] = await world.platform.batches.items(id, { limit: 1 });
+    expect(item).toMatchObject({ state: end });
+    expect(await world.platform.journal.steps(item ?? fail())).toHaveLength(world.requests.length);
+  });
+});
+
+function fail(): never {
+  throw new Error('There is no item.');
+}

@@ -6,6 +6,7 @@ import {
   columnsOf,
   costText,
   duration,
+  pauseReason,
   plural,
   progressFrame,
   settledLine,
@@ -102,6 +103,14 @@ describe('the progress display', () => {
 });
 
 describe('lines about items and batches', () => {
+  it('say why a batch is paused, and until when', () => {
+    const pause = { code: 'daily_quota', message: 'The quota is used up.' } as const;
+    expect(pauseReason({ pause })).toBe('The quota is used up.');
+    expect(pauseReason({ pause: { ...pause, until: Date.UTC(2026, 10, 22, 8) } })).toBe(
+      'The quota is used up. The quota resets at 2026-11-22T08:00:00.000Z.',
+    );
+  });
+
   it.each([
     ['passed', '✔ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],
     ['failed', '✘ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],

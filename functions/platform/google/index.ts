@@ -112,15 +112,22 @@ function firestoreOnDemand(settings: { projectId?: string; databaseId: string })
 }
 
 async function openFirestore(settings: { projectId?: string; databaseId: string }): Promise<Store> {
-  const [{ Firestore }, { firestoreBatches }, { firestoreJournal }, { firestorePauses }, { firestoreSources }] =
-    await Promise.all([
-      import('@google-cloud/firestore'),
-      import('./firestore-batches.ts'),
-      import('./firestore-journal.ts'),
-      import('./firestore-pauses.ts'),
-      import('./firestore-sources.ts'),
-    ]);
-  const db = new Firestore(settings);
+  const [
+    { Firestore },
+    { firestoreBatches },
+    { firestoreJournal },
+    { firestorePauses },
+    { firestoreSettings },
+    { firestoreSources },
+  ] = await Promise.all([
+    import('@google-cloud/firestore'),
+    import('./firestore-batches.ts'),
+    import('./firestore-journal.ts'),
+    import('./firestore-pauses.ts'),
+    import('./firestore-settings.ts'),
+    import('./firestore-sources.ts'),
+  ]);
+  const db = new Firestore(firestoreSettings(settings));
   return {
     batches: firestoreBatches(db),
     journal: firestoreJournal(db, randomUUID()),
