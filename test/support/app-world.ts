@@ -17,7 +17,7 @@ import { makeQuickHome } from './temp-home.ts';
 import { timedMessages } from './timed-messages.ts';
 
 /** Asks questions about a text, one after the other. */
-const questions: Recipe<{ questions: number }> = {
+export const questions: Recipe<{ questions: number }> = {
   name: 'questions',
   version: 1,
   settings: z.object({ questions: z.number().default(2) }),
