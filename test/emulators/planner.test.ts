@@ -81,7 +81,6 @@ describeEmulated('The planner over Firestore', () => {
     expect(await app.batches.counts(batch.id)).toMatchObject({ total: 60, passed: 60, calls: 60 });
     expect(requests).toHaveLength(60);
     expect(most).toBeLessThanOrEqual(LIMITS.window);
-    expect(most).toBeGreaterThan(LIMITS.window / 2);
   });
 
   it('spreads the counters of a larger batch over shards', async () => {
