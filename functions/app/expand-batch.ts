@@ -1,12 +1,14 @@
-import { type Batch, type ItemState, type Planner, settledOf } from '../domain/batch.ts';
+import type { Batch, ItemState, Planner } from '../domain/batch.ts';
 import type { Disposal, Message } from '../domain/message.ts';
 import { ACK } from '../domain/message.ts';
 import type { App } from './app.ts';
+import { isDrop } from './begin-drop.ts';
 import { chooseShards } from './choose-shards.ts';
 import { announceIfComplete } from './completion.ts';
-import type { Considered } from './consider-entry.ts';
+import { dropStep } from './drop-look.ts';
 import { inputPage } from './input-pages.ts';
-import { breakOff, recordTurn, type Turn, takeTurn } from './planner-turn.ts';
+import { breakOff, recordTurn, type Step, type Turn, takeTurn } from './planner-turn.ts';
+import { addPage, announce, hasRoom, openItems } from './planner-window.ts';
 
 /** Planning goes on in one delivery for this long, then in another message. */
 const TURN_MS = 30_000;
@@ -41,9 +43,6 @@ export async function expandBatch(app: App, message: Message & { kind: 'expand' 
   }
 }
 
-/** What came of a step; undefined when the turn was lost. */
-type Step = Turn | 'full' | 'done' | undefined;
-
 async function plan(app: App, holder: { turn: Turn }, until: number): Promise<Disposal> {
   while (app.clock.now() < until && !app.stop.aborted) {
     const step = await nextStep(app, holder.turn);
@@ -51,6 +50,10 @@ async function plan(app: App, holder: { turn: Turn }, until: number): Promise<Di
     if (step === undefined) return { kind: 'retry', afterMs: BUSY_WAIT_MS };
     if (step === 'done') {
       await announceIfComplete(app, holder.turn.batch.id);
+      return ACK;
+    }
+    if (step === 'rest') {
+      await recordTurn(app, holder.turn, { leaseUntil: undefined });
       return ACK;
     }
     if (step === 'full') return await goOnLater(app, holder.turn, FULL_WAIT_MS);
@@ -63,6 +66,7 @@ async function nextStep(app: App, turn: Turn): Promise<Step> {
   const { batch, planner } = turn;
   if (planner.announcing !== undefined) return await announcePage(app, turn, planner.announcing);
   if (batch.sealed) return await sealed(app, turn, batch.ignored);
+  if (isDrop(batch)) return await dropStep(app, turn, batch);
   if (!planner.sharded && app.limits.maxShards > 1) {
     return await recordTurn(app, turn, { sharded: true }, { shardCount: await chooseShards(app, batch) });
   }
@@ -79,16 +83,6 @@ async function listPage(app: App, turn: Turn): Promise<Step> {
   return await recordTurn(app, turn, { cursor: page.next, movedAt: app.clock.now() });
 }
 
-async function addPage(app: App, batch: Batch, considered: readonly Considered[]): Promise<void> {
-  const inputs = considered.flatMap((entry) => (entry.kind === 'item' ? [entry.item] : []));
-  const items = await app.batches.addItems(batch.id, inputs);
-  await announce(
-    app,
-    batch,
-    items.filter((item) => item.state === 'queued'),
-  );
-}
-
 /** A page of the items that are open although nobody may know of them. One message too many does no harm. */
 async function announcePage(app: App, turn: Turn, from: NonNullable<Planner['announcing']>): Promise<Step> {
   const { batch } = turn;
@@ -103,27 +97,6 @@ async function announcePage(app: App, turn: Turn, from: NonNullable<Planner['ann
   const isLast = after === undefined || items.length < limit;
   const announcing = isLast ? undefined : { after, published: from.published + items.length, of };
   return await recordTurn(app, turn, { announcing, movedAt: app.clock.now() });
-}
-
-async function announce(app: App, batch: Batch, items: readonly { id: string }[]): Promise<void> {
-  await app.queue.publish(items.map(({ id: itemId }) => ({ kind: 'process', batchId: batch.id, itemId })));
-}
-
-/** Items that are open; not looked up where any number may be announced. */
-async function openItems(app: App, batch: Batch): Promise<number> {
-  if (windowOf(app, batch) === Number.POSITIVE_INFINITY) return 0;
-  const counts = await app.batches.counts(batch.id);
-  return counts.total - settledOf(counts);
-}
-
-/** Whether a whole page may be announced besides so many items. */
-function hasRoom(app: App, batch: Batch, inWork: number): boolean {
-  return inWork + app.limits.pageSize <= windowOf(app, batch);
-}
-
-/** Items of the batch lane only pass by until they park, and a wave takes as many as there are. */
-function windowOf(app: App, batch: Batch): number {
-  return batch.run.lane === 'batch' ? Number.POSITIVE_INFINITY : app.limits.window;
 }
 
 async function sealed(app: App, turn: Turn, ignored: Batch['ignored']): Promise<Step> {

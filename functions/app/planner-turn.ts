@@ -14,6 +14,9 @@ export interface Turn {
   recovers: boolean;
 }
 
+/** What came of a step of the planner: the turn goes on; there is no room; all is listed; nothing to do now. Undefined when the turn was lost. */
+export type Step = Turn | 'full' | 'done' | 'rest' | undefined;
+
 /** A batch's planner at its beginning. */
 export function newPlanner(now: number): Planner {
   return { turn: 0, cursor: FIRST_INPUT, sharded: false, movedAt: now, seenAt: now };
@@ -63,19 +66,23 @@ export async function takeTurn(
   return { kind, turn: { batch, planner: batch.planner, recovers } };
 }
 
-/** Records how far the planner came, and what follows for the batch; undefined when the turn was lost. */
+/**
+ * Records how far the planner came, and what follows for the batch: as given, or as decided from the batch as it then is. Undefined
+ * when the turn was lost.
+ */
 export async function recordTurn(
   app: Pick<App, 'batches' | 'clock'>,
   turn: Turn,
   come: Partial<Planner>,
-  update: Pick<Partial<Batch>, 'shardCount' | 'sealed' | 'ignored'> = {},
+  update: Partial<Batch> | ((current: Batch) => Partial<Batch>) = {},
 ): Promise<Turn | undefined> {
   const now = app.clock.now();
   const planner: Planner = { ...turn.planner, leaseUntil: now + LEASE_MS, ...come, seenAt: now };
   let isMine = false;
   const batch = await app.batches.change(turn.batch.id, (current) => {
     isMine = current.state === 'running' && current.planner?.turn === planner.turn;
-    return isMine ? { ...update, planner } : undefined;
+    if (!isMine) return undefined;
+    return { ...(typeof update === 'function' ? update(current) : update), planner };
   });
   return isMine ? { batch, planner, recovers: false } : undefined;
 }

@@ -45,7 +45,7 @@ async function giveUp(app: App, batch: Batch, claim: Claim, error: ProofsheetErr
   if (error.scope === 'batch' || error.disposition === 'transient') return await giveBack(app, batch, claim, error);
   const steps = await app.journal.steps(claim.item);
   try {
-    return await end(app, batch, claim, { state: 'error', error }, steps, undefined);
+    return await end(app, batch, claim, endingBy(error, batch, claim.item), steps, undefined);
   } catch (thrown) {
     return await giveBack(app, batch, claim, asProofsheetError(thrown));
   }
@@ -219,7 +219,14 @@ async function fail(
   if (error.disposition === 'conflict') throw error;
   if (error.scope === 'batch') return await pauseBatch(app, batch, claim, error);
   if (error.code === 'storage_unavailable') return await giveBackUnrecorded(app, claim, error);
-  return await end(app, batch, claim, { state: 'error', error }, steps, prepared);
+  return await end(app, batch, claim, endingBy(error, batch, claim.item), steps, prepared);
+}
+
+/** In a drop a newer version of a file is an item of its own, so that there is nothing wrong with the one it replaced. */
+function endingBy(error: ProofsheetError, batch: Batch, item: Item): Ending {
+  if (batch.drop === undefined || error.code !== 'source_changed') return { state: 'error', error };
+  const message = `A newer version of ${item.name} took its place and is an item of its own.`;
+  return { state: 'skipped', error: new ProofsheetError('superseded', message, { cause: error }) };
 }
 
 /** The store failed in the middle of a pass, perhaps over a paid answer: such passes are counted, so that they come to an end. */

@@ -1,5 +1,6 @@
 import { ProofsheetError } from '../domain/errors.ts';
 import type { Recipe } from '../engine/recipe.ts';
+import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 
 type Metadata = Readonly<Record<string, string>>;
@@ -33,6 +34,11 @@ export function checkUse(recipe: Recipe, settings: Record<string, unknown>, give
   if (idle === undefined) return;
   const flag = idle.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new ProofsheetError('usage', `The recipe ${recipe.name} makes no use of --${flag} here; leave it out.`);
+}
+
+/** What makes the same input other work: recipe, version and settings. */
+export function fingerprintOf(recipe: Recipe, settings: Record<string, unknown>): string {
+  return hashOf({ recipe: recipe.name, version: recipe.version, settings });
 }
 
 /** Fails with `usage` for a column that no item of these inputs can have, before anything is spent. */

@@ -5,7 +5,7 @@ import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 import { resumeBatch } from './control-batch.ts';
-import { availableModels, checkColumns, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import { availableModels, checkColumns, fingerprintOf, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
 
 export interface StartRequest {
@@ -40,7 +40,7 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
   checkRunSettings(request.run);
   await refuseOneTooMany(app, request);
   await pLimit(LOOKS_AT_ONCE).map(request.inputs, (input) => resolveInput(app, input));
-  const recipeFingerprint = hashOf({ recipe: recipe.name, version: recipe.version, settings });
+  const recipeFingerprint = fingerprintOf(recipe, settings);
   const { inputs, selection, force, outputRoot } = request;
   const commandKey = hashOf({ inputs, selection, force, outputRoot, recipeFingerprint });
   const most = request.maxRunning === undefined ? undefined : { running: request.maxRunning };
@@ -90,14 +90,15 @@ function checkRunSettings(run: RunSettings): void {
 }
 
 /** What the batch was asked for, beside its results; also finds out whether they can be written before any call is paid. */
-async function recordParameters(app: App, batch: Batch): Promise<void> {
+export async function recordParameters(app: App, batch: Batch): Promise<void> {
   const { id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run } = batch;
   const parameters = { batch_id: id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run };
   const uri = app.files.join(batch.outputDir, 'metadata', 'parameters.json');
   await app.files.write(uri, `${JSON.stringify(parameters, null, 2)}\n`, 'application/json');
 }
 
-function newBatch(
+/** A batch as it begins, with an id of its own; not stored. */
+export function newBatch(
   app: App,
   request: StartRequest,
   derived: { recipe: Recipe; settings: Record<string, unknown>; recipeFingerprint: string; commandKey: string },

@@ -2,6 +2,7 @@ import type { Batch, ItemState } from '../domain/batch.ts';
 import { asProofsheetError } from '../domain/errors.ts';
 import { ACK, type Disposal } from '../domain/message.ts';
 import type { App } from './app.ts';
+import { lookIfDue } from './close-drops.ts';
 import { cancelBatch, resumeDuePause } from './control-batch.ts';
 import { newPlanner } from './planner-turn.ts';
 
@@ -71,7 +72,8 @@ async function sweepBatch(app: App, batchId: string): Promise<void> {
   if (batch === undefined) return;
   if (isTooOld(app, batch)) return await cancelOld(app, batch);
   if (batch.state === 'paused') return await endPause(app, batch);
-  await replacePlanner(app, batch, now);
+  if (batch.drop === undefined || batch.planner?.announcing !== undefined) await replacePlanner(app, batch, now);
+  else await lookIfDue(app, batch);
   const expired = await announceExpired(app, batch, now);
   const open = await announceStill(app, batch, now);
   if (expired === undefined && open === undefined) return;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dropSchema } from './drop.ts';
 import { errorCodeSchema } from './errors.ts';
 import { inputCursorSchema } from './message.ts';
 import { fileRefSchema, laneSchema } from './model-call.ts';
@@ -228,6 +229,8 @@ export const batchSchema = z.object({
       rounds: z.object({ at: z.number(), count: z.number().int(), after: z.string().optional() }).optional(),
     })
     .optional(),
+  /** Of a batch that was opened by files in the watched bucket or folder. */
+  drop: dropSchema.optional(),
   /** Why it was cancelled, where no person asked for it. */
   cancelReason: z.string().optional(),
   finishedAt: z.number().optional(),

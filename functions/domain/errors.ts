@@ -18,6 +18,7 @@ const CODES = {
   missing_column:
     'The prompt asks for a column that the item does not have; add it to the manifest or change the prompt.',
   source_changed: 'The file changed after the batch was planned; run again to take the new version.',
+  superseded: 'A newer version of the file took its place and is an item of its own; nothing to do.',
   already_done: 'The same picture was done with the same settings before; --force does it again.',
   unfinished_elsewhere: 'The same picture is unfinished in another batch; resume or cancel that batch.',
   // answers of a model that are no use (they are paid for)
@@ -56,6 +57,8 @@ const CODES = {
   timeout: 'The service did not answer in time; raise --timeout or resume --errors.',
   network: 'The connection broke; check the network, then resume --errors.',
   bad_response: 'The service answered with something that is not its API; check the address.',
+  // drops
+  loop_suspected: 'The same file was taken too often; find out what keeps writing it, then resume.',
   // the engine
   recipe_changed: 'The recipe asks something else than what was recorded; run the item again with --force.',
   step_limit: 'The recipe made more steps than it may; report this as a bug.',

@@ -1,11 +1,11 @@
 import type { App } from '../app/app.ts';
 import { dispatch } from '../app/dispatch.ts';
+import { putAside } from '../app/put-aside.ts';
 import { settleDeadLetter } from '../app/settle-dead-letter.ts';
 import { asProofsheetError } from '../domain/errors.ts';
 import type { Message } from '../domain/message.ts';
 import { type Push, pushSchema } from '../domain/push.ts';
 import { fromWire } from '../domain/wire-message.ts';
-import { hashOf } from '../lib/hash.ts';
 
 /** A request of Pub/Sub, whatever server took it. */
 export interface PushRequest {
@@ -47,7 +47,10 @@ export function pubsubHandler(options: PubsubHandlerOptions): (request: PushRequ
       }
       const push = pushSchema.safeParse(request.body);
       const received = push.success ? fromWire(push.data.message) : undefined;
-      if (!push.success || received === undefined) return await putAside(options, request.body);
+      if (!push.success || received === undefined) {
+        await putAside(app, options.quarantine, request.body);
+        return DONE;
+      }
       const aheadMs = received.notBefore - app.clock.now();
       if (aheadMs > WAIT_MS) return AGAIN;
       if (aheadMs > 0) await app.clock.sleep(aheadMs);
@@ -83,12 +86,4 @@ async function handle(app: App, message: Message, deadLetter: Push | undefined):
 function reasonOf({ message: { attributes = {} } }: Push): string {
   const count = attributes.CloudPubSubDeadLetterSourceDeliveryCount;
   return count === undefined ? 'its deliveries were used up' : `${count} deliveries failed`;
-}
-
-/** What cannot be read now cannot be read later either: it is kept for a person and done with. */
-async function putAside({ app, quarantine }: PubsubHandlerOptions, body: unknown): Promise<number> {
-  const uri = app.files.join(quarantine, `${hashOf({ body: body ?? null }).slice(0, 20)}.json`);
-  await app.files.create(uri, `${JSON.stringify(body ?? null, null, 2)}\n`, 'application/json');
-  app.log.error({ uri }, 'a message that cannot be read was put aside');
-  return DONE;
 }

@@ -130,6 +130,8 @@ export interface FileEntry {
   version?: FileVersion;
   /** It bears the mark of `ownMark`, where files can bear one. */
   isOwn?: boolean;
+  /** It was written just now, perhaps not yet to its end; never said by a store that shows whole files only. */
+  isGrowing?: boolean;
 }
 /** A file as it lay there at one time; written again, it is another version. */
 export interface FileVersion {

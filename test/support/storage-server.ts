@@ -29,6 +29,8 @@ export interface StorageServerOptions {
   /** Made at the start, unless they are there. */
   buckets?: readonly string[] | undefined;
   events?: FinalizeEventsOptions | undefined;
+  /** The clock that objects are dated by. */
+  now?: (() => number) | undefined;
   faults?: ((call: StorageCall) => StorageFault | undefined) | undefined;
 }
 
@@ -43,7 +45,7 @@ export interface StorageServer {
 
 /** Speaks the part of the Cloud Storage JSON API that the client library uses, on 127.0.0.1, without authentication. */
 export async function startStorageServer(options: StorageServerOptions = {}): Promise<StorageServer> {
-  const objects = objectStore({ dir: options.dir });
+  const objects = objectStore({ dir: options.dir, ...(options.now && { now: options.now }) });
   for (const bucket of options.buckets ?? []) if (!objects.bucketNames().includes(bucket)) objects.createBucket(bucket);
   const events = options.events && finalizeEvents(options.events);
   const answer = apiDesk(objects, (resource) => events?.announce(resource));

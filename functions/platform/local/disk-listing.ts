@@ -29,6 +29,8 @@ const LARGE_FOLDER = 2000;
 /** A folder that changed just before it was read can change again within the same tick of its time stamp. */
 const SETTLED_MS = 2000;
 const LOOKS_AT_ONCE = 64;
+/** A file that was left alone for this long is taken for whole. */
+const GROWING_MS = 2000;
 
 /**
  * Lists regular files page by page in order of their path, without hidden ones. Links are followed, save those to a folder
@@ -168,7 +170,8 @@ async function lookAt(child: Child, uri: string, path: string): Promise<FileEntr
 /** A file that was moved here keeps the time of its content; only the time of its inode says since when it is here. */
 function factsOf(uri: string, { size, mtimeMs, ctimeMs }: Stats): Omit<FileEntry, 'uri' | 'path'> {
   const version = { id: `${uri}#${mtimeMs}-${size}`, uri, createdAt: Math.floor(ctimeMs) };
-  return { bytes: size, modifiedAt: Math.floor(mtimeMs), version };
+  const isGrowing = Date.now() - mtimeMs < GROWING_MS;
+  return { bytes: size, modifiedAt: Math.floor(mtimeMs), version, ...(isGrowing && { isGrowing }) };
 }
 
 function problemEntry(uri: string, path: string, problem: NonNullable<FileEntry['problem']>): FileEntry {
