@@ -1,4 +1,5 @@
 import { ProofsheetError } from '../domain/errors.ts';
+import { FOLDER_COLUMN } from '../domain/item-group.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
@@ -50,6 +51,15 @@ export function checkColumns(recipe: Recipe, settings: unknown, inputs: readonly
   throw new ProofsheetError(
     'usage',
     `The prompt asks for {{${unknown}}}, but without a manifest an item has only {{${NAME_COLUMN}}}; name a manifest with that column, or change the prompt.`,
+  );
+}
+
+/** Fails with `usage` for a column by which no item of these inputs can be grouped. */
+export function checkGroupColumn(column: string | undefined, inputs: readonly string[]): void {
+  if (column === undefined || column === FOLDER_COLUMN || inputs.some((input) => MANIFEST_NAME.test(input))) return;
+  throw new ProofsheetError(
+    'usage',
+    `Without a manifest no item has the column "${column}" to group by; name a manifest with that column, or group by "${FOLDER_COLUMN}".`,
   );
 }
 

@@ -2,7 +2,7 @@ import type { Batch, ItemSummary, TerminalState } from '../domain/batch.ts';
 import type { ProofsheetError } from '../domain/errors.ts';
 import { type StepEntry, totalsOf } from '../domain/journal.ts';
 import type { FileRef } from '../domain/model-call.ts';
-import type { ItemDetail, Outcome, StepSummary } from '../domain/outcome.ts';
+import { type ItemDetail, type Outcome, resultLine, type StepSummary } from '../domain/outcome.ts';
 import type { Claim } from '../platform/ports.ts';
 import { writeItemOutputs } from '../report/outputs.ts';
 import type { App } from './app.ts';
@@ -97,7 +97,7 @@ function summaryOf(
     ...totals,
     // To the millisecond: sums of fractions would show digits that mean nothing.
     seconds: Math.round(totals.seconds * 1000) / 1000,
-    result: resultLine(outcome),
+    result: shortResult(outcome),
     ...(code && { code }),
     ...(thumbnail && { thumbnail }),
   };
@@ -113,9 +113,9 @@ function messageOf(ending: Ending): string {
   return 'error' in ending ? ending.error.message : ending.message;
 }
 
-function resultLine(outcome: Outcome | undefined): string {
+function shortResult(outcome: Outcome | undefined): string {
   const result = outcome?.result;
   if (!result || result.kind === 'image') return '';
-  const text = result.kind === 'text' ? result.text : JSON.stringify(result.value);
+  const text = result.kind === 'text' ? result.text : resultLine(result.value);
   return text.replace(/\s+/g, ' ').slice(0, 300);
 }

@@ -5,7 +5,14 @@ import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 import { resumeBatch } from './control-batch.ts';
-import { availableModels, checkColumns, fingerprintOf, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import {
+  availableModels,
+  checkColumns,
+  checkGroupColumn,
+  fingerprintOf,
+  parseRecipeSettings,
+  recipeNamed,
+} from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
 
 export interface StartRequest {
@@ -21,6 +28,8 @@ export interface StartRequest {
   outputRoot: string;
   archive: Batch['archive'];
   name: string;
+  /** Column to combine results by in the reports. */
+  groupBy?: string;
   /** Batches that may run at once, this one included; left out, any number. */
   maxRunning?: number;
 }
@@ -37,12 +46,13 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
   availableModels(app, recipe, settings);
   checkColumns(recipe, settings, request.inputs);
+  checkGroupColumn(request.groupBy, request.inputs);
   checkRunSettings(request.run);
   await refuseOneTooMany(app, request);
   await pLimit(LOOKS_AT_ONCE).map(request.inputs, (input) => resolveInput(app, input));
   const recipeFingerprint = fingerprintOf(recipe, settings);
-  const { inputs, selection, force, outputRoot } = request;
-  const commandKey = hashOf({ inputs, selection, force, outputRoot, recipeFingerprint });
+  const { inputs, selection, force, outputRoot, groupBy } = request;
+  const commandKey = hashOf({ inputs, selection, force, outputRoot, groupBy, recipeFingerprint });
   const most = request.maxRunning === undefined ? undefined : { running: request.maxRunning };
   for (let tries = 0; tries < 10; tries += 1) {
     const [unfinished] = await app.batches.list({ limit: 1, commandKey, unfinished: true });
@@ -91,8 +101,9 @@ function checkRunSettings(run: RunSettings): void {
 
 /** What the batch was asked for, beside its results; also finds out whether they can be written before any call is paid. */
 export async function recordParameters(app: App, batch: Batch): Promise<void> {
-  const { id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run } = batch;
-  const parameters = { batch_id: id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run };
+  const { id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run, groupBy } = batch;
+  const work = { recipe, recipeVersion, recipeSettings, simulated, run, groupBy };
+  const parameters = { batch_id: id, name, inputs, selection, ...work };
   const uri = app.files.join(batch.outputDir, 'metadata', 'parameters.json');
   await app.files.write(uri, `${JSON.stringify(parameters, null, 2)}\n`, 'application/json');
 }
@@ -125,6 +136,7 @@ export function newBatch(
     run: request.run,
     outputDir: app.files.join(request.outputRoot, id),
     archive: request.archive,
+    ...(request.groupBy !== undefined && { groupBy: request.groupBy }),
     shardCount: 1,
     sealed: false,
     ignored: {},

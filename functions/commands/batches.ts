@@ -147,10 +147,14 @@ export function exportCommand(context: CommandContext): Command {
     .argument('[batch]', 'id (default: the newest)')
     .addOption(new Option('--format <format>').choices(EXPORT_FORMATS).default('json'))
     .option('--output <file>', 'file to write (default: standard output)')
+    .option('--group-by <column>', 'combine JSON results of items with the same value')
     .action(async (id: string | undefined, _flags: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<CommonFlags & { format: ExportFormat; output?: string }>();
+      const flags = command.optsWithGlobals<
+        CommonFlags & { format: ExportFormat; output?: string; groupBy?: string }
+      >();
       await withApp(context, flags, async ({ app }) => {
-        const batch = await batchNamed(app, id);
+        const stored = await batchNamed(app, id);
+        const batch = flags.groupBy === undefined ? stored : { ...stored, groupBy: flags.groupBy };
         const counts = await app.batches.counts(batch.id);
         const text = renderExport(flags.format, batch, counts, settledItems(app, batch.id));
         if (flags.output === undefined) {

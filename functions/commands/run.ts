@@ -20,6 +20,7 @@ interface RunFlags extends CommonFlags, RecipeFlags {
   maxRetries?: number;
   timeout?: number;
   lane: 'standard';
+  groupBy?: string;
   outputDir?: string;
   dryRun?: boolean;
   simulate?: boolean;
@@ -51,6 +52,7 @@ export function runCommand(context: CommandContext): Command {
     .option('--max-retries <n>', 'tries of one model call, up to 20 (default: 5)', wholeFrom)
     .option('--timeout <seconds>', 'for one model call, 1 to 600 (default: 120)', numberFrom)
     .addOption(new Option('--lane <lane>', 'price and latency lane').choices(['standard']).default('standard'))
+    .option('--group-by <column>', 'combine JSON results of items with the same value, e.g. post_id or folder')
     .option('--output-dir <dir>', 'results go to DIR/<batch id>/ (default: ./output)')
     .option('--dry-run', 'everything but the model calls')
     .option('--simulate', 'the built-in simulated model instead of Gemini')
@@ -106,6 +108,7 @@ function requestFrom(
     },
     outputRoot,
     archive: 'none',
+    ...(flags.groupBy !== undefined && { groupBy: flags.groupBy }),
     name: flags.name ?? nameFor(inputs),
   };
 }

@@ -56,8 +56,14 @@ export function settledLine(item: Item): string {
   const score = summary?.score == null ? '' : summary.score.toFixed(2);
   const attempts = summary && summary.attempts > 0 ? plural(summary.attempts, 'attempt') : '';
   const cost = summary && summary.calls > 0 ? dollars(summary.costNano) : '';
-  const said = oneLine(summary?.code ? `${summary.code}: ${summary.message}` : (summary?.message ?? ''));
+  const said = oneLine(summary?.code ? `${summary.code}: ${summary.message}` : answerOf(summary));
   return `${styleText(COLOURS[state], MARKS[state])} ${columnsOf([item.name, 28], [score, 4], [attempts, 10], [cost, 7])}${said}`;
+}
+
+/** What was answered, for items that are not judged; otherwise how it went. */
+function answerOf(summary: Item['summary']): string {
+  const isAnswer = summary !== undefined && summary.score === null && summary.result !== '';
+  return isAnswer ? summary.result : (summary?.message ?? '');
 }
 
 /** What a batch came to, several lines. */

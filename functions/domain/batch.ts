@@ -197,6 +197,8 @@ export const batchSchema = z.object({
   /** Folder or gs:// prefix of the results, already with the batch id. */
   outputDir: z.string(),
   archive: archiveFormatSchema,
+  /** Column whose equal values bring items together in the reports. It changes no item's work. */
+  groupBy: z.string().min(1).optional(),
   shardCount: z.number().int().positive(),
   /** True when every input is an item: only then can the batch be complete. */
   sealed: z.boolean(),

@@ -59,6 +59,19 @@ export const outcomeSchema = z.object({
 });
 export type Outcome = z.infer<typeof outcomeSchema>;
 
+/** A JSON result in one line for lists: `title: red mug; colours: red, white`. */
+export function resultLine(value: unknown): string {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return plainValue(value);
+  const members = Object.entries(value).filter(([, member]) => plainValue(member) !== '');
+  return members.map(([name, member]) => `${name.replaceAll('_', ' ')}: ${plainValue(member)}`).join('; ');
+}
+
+function plainValue(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (Array.isArray(value) && value.every((one) => typeof one !== 'object')) return value.join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
 /** One line of an item's bill, shown in reports. */
 export const stepSummarySchema = z.object({
   key: z.string(),

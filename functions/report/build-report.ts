@@ -10,11 +10,18 @@ import { DETAILS_PER_FILE, detailRecord, indexRow, ROWS_PER_FILE } from './page-
 import type { ReportHead, TextReport } from './report-format.ts';
 import { scriptJson } from './safe-text.ts';
 import { addToTally, newTally, type Tally } from './tally.ts';
-import { runDocument, textReport } from './text-reports.ts';
+import { reportHead, runDocument, textReport } from './text-reports.ts';
 import { openTextSink, type TextSink } from './text-sink.ts';
 
 /** Parts of the page that are the same for every batch, in the order in which the page loads the scripts. */
-const PAGE_SCRIPTS = ['page-tools.js', 'page-list.js', 'page-attempt.js', 'page-item.js', 'page.js'] as const;
+const PAGE_SCRIPTS = [
+  'page-tools.js',
+  'page-list.js',
+  'page-attempt.js',
+  'page-result.js',
+  'page-item.js',
+  'page.js',
+] as const;
 const PAGE_STYLES = [
   'page.css',
   'page-header.css',
@@ -24,6 +31,7 @@ const PAGE_STYLES = [
   'page-list.css',
   'page-item.css',
   'page-strip.css',
+  'page-result.css',
 ] as const;
 
 const JSON_TYPE = 'application/json';
@@ -48,7 +56,7 @@ export async function buildReport(of: {
   const { files, batch, counts } = of;
   const place: Place = { files, uri: (path) => files.join(batch.outputDir, ...path) };
   const report = place.uri(['report.html']);
-  const head: ReportHead = { batch, counts, run: { ...runDocument(batch, counts, of.now), report } };
+  const head = reportHead(batch, counts, { ...runDocument(batch, counts, of.now), report });
   const tally = newTally();
   const indexFiles = await writeItems(place, head, tally, of.items);
   await Promise.all([
@@ -81,12 +89,13 @@ async function writeItems(
     for (const { text, sink } of texts) await sink.add(text.head());
     for await (const entry of items) {
       addToTally(tally, entry);
+      head.groups?.add(entry);
       if (entry.detail === undefined) await writeRefusalLog(place.files, head.batch, entry.item);
       await index.add(indexRow(entry));
       await details.add(detailRecord(entry));
       for (const { text, sink } of texts) await sink.add(text.item(entry));
     }
-    for (const { text, sink } of texts) await sink.add(text.tail());
+    for (const { text, sink } of texts) for (const piece of text.tail()) await sink.add(piece);
     await Promise.all(texts.map(({ sink }) => sink.end()));
   } catch (error) {
     await Promise.all(texts.map(({ sink }) => sink.abort(error)));

@@ -1,6 +1,7 @@
 import { html, raw } from 'hono/html';
 import { attemptsChart, reasonsTable, scoreHistogram, workTables } from './html-charts.ts';
-import { type Html, stateTotals, summaryTiles } from './html-summary.ts';
+import { groupsSection } from './html-groups.ts';
+import { type Html, isUnjudged, stateTotals, summaryTiles } from './html-summary.ts';
 import { DETAILS_PER_FILE } from './page-data.ts';
 import type { ReportHead } from './report-format.ts';
 import { oneLine } from './safe-text.ts';
@@ -38,16 +39,13 @@ export async function htmlPage(
 <title>${name} · proofsheet${batch.simulated ? ' (simulated)' : ''}</title>
 ${assets.styles.map((style) => html`<link rel="stylesheet" href="report/${style}">\n`)}
 </head>
-<body data-total="${counts.total}" data-page-size="${DETAILS_PER_FILE}">
+<body class="${isUnjudged(counts) ? 'unjudged' : ''}" data-total="${counts.total}" data-page-size="${DETAILS_PER_FILE}">
 <a class="skip" href="#items">Skip to the items</a>
 ${masthead(head)}
 <main>
 ${summaryTiles(head, tally)}
-<section class="panels" aria-label="Charts">
-${scoreHistogram(tally, thresholdOf(head))}
-${attemptsChart(tally)}
-${reasonsTable(tally)}
-</section>
+${chartsSection(head, tally)}
+${groupsSection(head.groups)}
 ${workTables(tally, counts)}
 ${itemsSection(head, tally)}
 </main>
@@ -57,6 +55,16 @@ ${assets.scripts.map((script) => html`<script src="report/${script}" defer></scr
 </html>
 `;
   return String(page);
+}
+
+/** Without rounds there is nothing to draw but the reasons. */
+function chartsSection(head: ReportHead, tally: Tally): Html {
+  if (isUnjudged(head.counts) && tally.reasons.size === 0) return html``;
+  const charts = isUnjudged(head.counts) ? [] : [scoreHistogram(tally, thresholdOf(head)), attemptsChart(tally)];
+  return html`<section class="panels" aria-label="Charts">
+${charts}
+${reasonsTable(tally)}
+</section>`;
 }
 
 function masthead({ batch, run }: ReportHead): Html {

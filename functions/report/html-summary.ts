@@ -19,6 +19,12 @@ export function stateTotals(counts: Counts): [state: string, count: number][] {
   ];
 }
 
+/** True for a batch in which nothing was judged or tried again: there is nothing to say of scores and attempts. */
+export function isUnjudged(counts: Counts): boolean {
+  const worked = settledOf(counts) - counts.skipped;
+  return counts.scored === 0 && worked > 0 && counts.attempts <= worked;
+}
+
 /** The result of the batch at a glance. */
 export function summaryTiles(head: ReportHead, tally: Tally): Html {
   const { counts } = head;
@@ -63,14 +69,16 @@ export function cost(of: { costNano: number; unpricedCalls: number }): string {
   return of.costNano === 0 ? 'unknown' : `${dollars(of.costNano)} + ?`;
 }
 
-function tiles(head: ReportHead, tally: Tally): [label: string, value: string, note: string, loud?: boolean][] {
+type Tile = [label: string, value: string, note: string, loud?: boolean];
+
+function tiles(head: ReportHead, tally: Tally): Tile[] {
   const { counts, run, batch } = head;
   const settled = settledOf(counts);
   const worked = [...tally.attempts.values()].reduce((sum, { passed, other }) => sum + passed + other, 0);
   const unknown = counts.unpricedCalls;
   const perMinute = run.seconds > 0 ? (settled / run.seconds) * 60 : 0;
   const each = settled > 0 ? `${dollars(counts.costNano / settled)} an item` : '';
-  return [
+  const rounds: Tile[] = [
     [
       'Average best score',
       counts.scored === 0 ? '–' : (counts.scoreSum / counts.scored).toFixed(2),
@@ -81,6 +89,9 @@ function tiles(head: ReportHead, tally: Tally): [label: string, value: string, n
       number(counts.attempts),
       worked === 0 ? 'none was needed' : `${(counts.attempts / worked).toFixed(1)} an item`,
     ],
+  ];
+  return [
+    ...(isUnjudged(counts) ? [] : rounds),
     ['Model calls', number(counts.calls), settled === 0 ? '' : `${(counts.calls / settled).toFixed(1)} an item`],
     unknown > 0
       ? ['Cost', cost(counts), `price unknown for ${number(unknown)} calls`, true]

@@ -1,4 +1,5 @@
 import { type Item, isTerminal } from '../domain/batch.ts';
+import { groupOf } from '../domain/item-group.ts';
 import type { ItemDetail, Verdict } from '../domain/outcome.ts';
 import { resultPath, shippedAttempt } from './output-paths.ts';
 
@@ -26,9 +27,11 @@ export interface ItemRow {
   cost_usd: number | null;
   calls: number;
   seconds: number;
+  /** Its value in the column that the batch is grouped by; null without one. Only in grouped batches. */
+  group?: string | null;
 }
 
-export function itemRow({ item, detail }: ReportItem): ItemRow {
+export function itemRow({ item, detail }: ReportItem, groupBy?: string): ItemRow {
   const summary = item.summary;
   return {
     item_id: item.id,
@@ -44,6 +47,7 @@ export function itemRow({ item, detail }: ReportItem): ItemRow {
     cost_usd: summary === undefined ? 0 : usd(summary),
     calls: summary?.calls ?? 0,
     seconds: summary?.seconds ?? 0,
+    ...(groupBy !== undefined && { group: groupOf(item, groupBy) ?? null }),
   };
 }
 

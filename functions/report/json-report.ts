@@ -1,9 +1,11 @@
+import type { Groups } from './groups.ts';
 import { itemRow, reasonOf } from './item-row.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
 
 /**
  * `results.json`: the batch, then one entry per item: the members of an `items.jsonl` line and `file`, `processing_time`
- * (seconds) and `error`. One item per line, so that a big file can still be read with line tools.
+ * (seconds) and `error`. One item per line, so that a big file can still be read with line tools. A grouped batch has its groups
+ * after that, one per line too.
  */
 export function jsonReport(head: ReportHead): TextReport {
   let first = true;
@@ -13,15 +15,29 @@ export function jsonReport(head: ReportHead): TextReport {
       return `${text.slice(0, text.lastIndexOf('\n'))},\n  "results": [`;
     },
     item: (entry) => {
-      const row = itemRow(entry);
+      const row = itemRow(entry, head.batch.groupBy);
       const error = reasonOf(entry.item);
       const full = { file: row.name, ...row, processing_time: row.seconds, error: error === '' ? null : error };
       const separator = first ? '' : ',';
       first = false;
       return `${separator}\n    ${JSON.stringify(full)}`;
     },
-    tail: () => `${first ? '' : '\n  '}]\n}\n`,
+    *tail() {
+      yield `${first ? '' : '\n  '}]`;
+      if (head.groups !== undefined) yield* groupsText(head.groups);
+      yield '\n}\n';
+    },
   };
+}
+
+function* groupsText({ column, size, all }: Groups): Generator<string> {
+  yield `,\n  "group_by": ${JSON.stringify(column)},\n  "groups": [`;
+  let separator = '';
+  for (const group of all()) {
+    yield `${separator}\n    ${JSON.stringify(group)}`;
+    separator = ',';
+  }
+  yield size === 0 ? ']' : '\n  ]';
 }
 
 function documentHead({ batch, counts, run }: ReportHead) {

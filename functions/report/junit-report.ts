@@ -24,7 +24,7 @@ export function junitReport({ batch, counts, run }: ReportHead): TextReport {
     head: () =>
       `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites${totals}>\n<testsuite${totals}${stamp}>\n${about}\n`,
     item: (entry) => testCase(itemRow(entry), batch.recipe),
-    tail: () => '</testsuite>\n</testsuites>\n',
+    tail: () => ['</testsuite>\n</testsuites>\n'],
   };
 }
 

@@ -1,5 +1,6 @@
 import { isTerminal } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
+import type { Groups } from './groups.ts';
 import { type ItemRow, itemRow, type ReportItem } from './item-row.ts';
 import { linkTo, resultPath } from './output-paths.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
@@ -9,7 +10,7 @@ const MARKS: Record<string, string> = { passed: '✅', failed: '❌', error: '�
 
 /** `results.md`: the batch and a section per item, for reading. Whatever an input or a model wrote is shown, never rendered. */
 export function markdownReport(head: ReportHead): TextReport {
-  return { head: () => headOf(head), item: sectionOf, tail: () => '' };
+  return { head: () => headOf(head), item: sectionOf, tail: () => (head.groups ? groupSections(head.groups) : []) };
 }
 
 function headOf({ batch, counts, run }: ReportHead): string {
@@ -40,6 +41,16 @@ function sectionOf(entry: ReportItem): string {
   }
   if (row.score !== null) parts.push(`Score ${row.score.toFixed(2)} after ${attemptsText(row.attempts)}`);
   return `${parts.join('\n\n').replace('\n\n', '\n')}\n`;
+}
+
+function* groupSections({ column, all }: Groups): Generator<string> {
+  yield `\n## Groups by ${markdownLine(column)}\n`;
+  for (const { group, items, result, contradictions } of all()) {
+    const parts = [`\n### ${markdownLine(group)}`, items.map(markdownLine).join(', ')];
+    if (result !== null) parts.push(fenced(JSON.stringify(result, null, 2)));
+    if (contradictions.length > 0) parts.push(`Contradictions: ${contradictions.map(markdownLine).join(', ')}`);
+    yield `${parts.join('\n\n')}\n`;
+  }
 }
 
 function resultText({ item, detail }: ReportItem, row: ItemRow): string {

@@ -59,7 +59,7 @@ export function promptEvolution(): TextReport {
       first = false;
       return `${separator}\n${JSON.stringify(evolution)}`;
     },
-    tail: () => `${first ? '' : '\n'}]}\n`,
+    tail: () => [`${first ? '' : '\n'}]}\n`],
   };
 }
 

@@ -9,9 +9,13 @@ import { reasonCodeOf } from './tally.ts';
 export const ROWS_PER_FILE = 1000;
 export const DETAILS_PER_FILE = 50;
 
+/** Characters of a result in the list. */
+const LONGEST_RESULT = 200;
+
 /**
  * An item in the list, as an array because a big batch has many: id, name, state, score, attempts, cost in dollars (null:
- * price unknown), seconds, reason code, reason, SHA-256 of the reference's and of the best candidate's thumbnail.
+ * price unknown), seconds, reason code, reason, SHA-256 of the reference's and of the best candidate's thumbnail, the beginning
+ * of a result in words.
  */
 export function indexRow({ item, detail }: ReportItem) {
   const { summary } = item;
@@ -28,6 +32,7 @@ export function indexRow({ item, detail }: ReportItem) {
     reasonOf(item),
     detail?.referenceThumbnail?.sha256 ?? '',
     (best && detail?.candidateThumbnails[best.n]?.sha256) ?? '',
+    (summary?.result ?? '').slice(0, LONGEST_RESULT),
   ];
 }
 

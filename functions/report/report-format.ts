@@ -1,4 +1,5 @@
 import type { Batch, Counts } from '../domain/batch.ts';
+import type { Groups } from './groups.ts';
 import type { ReportItem } from './item-row.ts';
 
 /** A batch in figures: what `run --json`, `list --json` and `show --json` print. */
@@ -23,7 +24,7 @@ export interface RunDocument {
 export interface TextReport {
   head(): string;
   item(entry: ReportItem): string;
-  tail(): string;
+  tail(): Iterable<string>;
 }
 
 /** What every report says of the batch as a whole. */
@@ -31,4 +32,6 @@ export interface ReportHead {
   batch: Batch;
   counts: Counts;
   run: RunDocument;
+  /** Filled during the walk, complete at its end; only where the batch has a column to group by. */
+  groups?: Groups;
 }

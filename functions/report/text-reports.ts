@@ -1,5 +1,6 @@
 import type { Batch, Counts } from '../domain/batch.ts';
 import { csvReport } from './csv-report.ts';
+import { collectGroups } from './groups.ts';
 import { itemRow, type ReportItem, usd } from './item-row.ts';
 import { jsonReport } from './json-report.ts';
 import { junitReport } from './junit-report.ts';
@@ -29,14 +30,20 @@ export function runDocument(batch: Batch, counts: Counts, now: number): RunDocum
   };
 }
 
+/** What a report says of the batch as a whole, with a place for its groups. */
+export function reportHead(batch: Batch, counts: Counts, run: RunDocument): ReportHead {
+  const groups = batch.groupBy === undefined ? {} : { groups: collectGroups(batch.groupBy) };
+  return { batch, counts, run, ...groups };
+}
+
 export function textReport(format: ExportFormat, head: ReportHead): TextReport {
   switch (format) {
     case 'json':
       return jsonReport(head);
     case 'jsonl':
-      return jsonlReport();
+      return jsonlReport(head);
     case 'csv':
-      return csvReport();
+      return csvReport(head);
     case 'markdown':
       return markdownReport(head);
     case 'junit':
@@ -52,12 +59,16 @@ export async function* renderExport(
   items: AsyncIterable<ReportItem>,
   now: number = batch.finishedAt ?? batch.createdAt,
 ): AsyncGenerator<string> {
-  const report = textReport(format, { batch, counts, run: runDocument(batch, counts, now) });
+  const head = reportHead(batch, counts, runDocument(batch, counts, now));
+  const report = textReport(format, head);
   yield report.head();
-  for await (const entry of items) yield report.item(entry);
-  yield report.tail();
+  for await (const entry of items) {
+    head.groups?.add(entry);
+    yield report.item(entry);
+  }
+  yield* report.tail();
 }
 
-function jsonlReport(): TextReport {
-  return { head: () => '', item: (entry) => `${JSON.stringify(itemRow(entry))}\n`, tail: () => '' };
+function jsonlReport({ batch }: ReportHead): TextReport {
+  return { head: () => '', item: (entry) => `${JSON.stringify(itemRow(entry, batch.groupBy))}\n`, tail: () => [] };
 }

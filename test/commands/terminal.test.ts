@@ -111,6 +111,13 @@ describe('lines about items and batches', () => {
     );
   });
 
+  it('shows the beginning of an answer where nothing was judged', () => {
+    const summary = sampleSummary({ score: null, attempts: 0, result: 'A red mug.\nIt is big.' });
+    expect(stripVTControlCharacters(settledLine(item('mug.jpg', 'passed', { summary })))).toMatch(
+      / A red mug\. It is big\.$/,
+    );
+  });
+
   it.each([
     ['passed', '✔ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],
     ['failed', '✘ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],

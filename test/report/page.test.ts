@@ -11,6 +11,7 @@ import type { Files } from '../../functions/platform/ports.ts';
 import { buildReport } from '../../functions/report/build-report.ts';
 import type { ReportItem } from '../../functions/report/item-row.ts';
 import { writeItemOutputs } from '../../functions/report/outputs.ts';
+import { answeredItem } from '../support/answer-fixtures.ts';
 import { chromiumPath, openBrowser } from '../support/browser.ts';
 import {
   countsOf,
@@ -26,6 +27,9 @@ import {
 
 const PICTURES_LOADED =
   'Array.from(document.querySelectorAll(".strip img")).every((image) => image.complete && image.naturalWidth > 0)';
+
+const OVERFLOW = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+const VIEWER_OVERFLOW = 'document.getElementById("viewer").scrollWidth - document.getElementById("viewer").clientWidth';
 
 const executable = chromiumPath();
 const reason = executable === undefined ? ' (skipped: no Chromium on this machine)' : '';
@@ -44,11 +48,29 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     browser = await openBrowser(executable ?? '');
     const catalogue = batchIn('catalogue', { simulated: true });
     await report(catalogue, [...syntheticItems(catalogue, 60, products)], true);
+    const answers = batchIn('answers', { recipe: 'analyze', groupBy: 'post' });
+    await report(answers, answered(answers, products), true);
   });
   afterAll(async () => {
     await browser?.close();
     await rm(root, { recursive: true, force: true });
   });
+
+  function answered(batch: Batch, [product, other]: Product[]): ReportItem[] {
+    const value = {
+      title: HOSTILE,
+      colours: ['red', 'blue'],
+      size: { width: 3 },
+      parts: [{ kind: 'lid' }],
+      brand: null,
+    };
+    const about = (one: Product | undefined) => (one ? { product: one } : {});
+    return [
+      answeredItem(batch, 1, { ...about(product), metadata: { post: 'p1' }, result: { kind: 'json', value } }),
+      answeredItem(batch, 2, { name: 'notes.txt', result: { kind: 'text', text: 'Two lines\nof text.' } }),
+      answeredItem(batch, 3, { ...about(other), metadata: { post: 'p1' } }),
+    ];
+  }
 
   function batchIn(name: string, changes: Partial<Batch> = {}): Batch {
     return syntheticBatch(join(root, name), { name, ...changes });
@@ -171,6 +193,33 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     await page.context().close();
   });
 
+  it('shows answers in words and JSON, and their groups', async () => {
+    const { page, problems } = await open('answers');
+    expect(await page.locator('.panels h2, .tiles dt').allTextContents()).toEqual([
+      ...['Model calls', 'Cost', 'Time', 'Throughput', 'Reasons'],
+    ]);
+    expect(await page.locator('.groups tbody tr').count()).toBe(1);
+    expect(await page.locator('.groups tbody').textContent()).toContain('colours: red, blue');
+    await page.locator('#sort').selectOption('name');
+    expect(await names(page)).toEqual(['item-1.jpg', 'item-3.jpg', 'notes.txt']);
+    expect(await page.locator('#list .why').last().textContent()).toBe('Two lines\nof text.');
+    expect(await page.locator('#list .ending').textContent()).toBe('TXT');
+    expect(await page.locator('#list .frame').count()).toBe(3);
+    await page.locator('#list a').first().click();
+    await page.locator('.members').first().waitFor();
+    expect(await page.locator('.members').first().locator('> tbody > tr > th').allTextContents()).toEqual([
+      ...['title', 'colours', 'size', 'parts', 'brand'],
+    ]);
+    expect(await page.locator('.members .word').allTextContents()).toEqual(['red', 'blue']);
+    expect(await page.locator('.subject img').count()).toBe(1);
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowRight');
+    await page.locator('.viewer-section p.text').waitFor();
+    expect(await page.locator('.viewer-section p.text').textContent()).toBe('Two lines\nof text.');
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+
   it('shows hostile names and texts as text', async () => {
     const batch = batchIn('hostile');
     await report({ ...batch, simulated: true }, [hostileItem(batch, `${HOSTILE} #50% ?`, products[0])], true);
@@ -185,19 +234,27 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     await page.context().close();
   });
 
+  it.each([320, 400, 800, 1600])('fits answers into a window of %i pixels', async (width) => {
+    const { page } = await open('answers', { viewport: { width, height: 800 } });
+    expect(await page.evaluate(OVERFLOW)).toBe(0);
+    await page.locator('#sort').selectOption('name');
+    await page.locator('#list a').first().click();
+    await page.locator('.members').first().waitFor();
+    expect(await page.evaluate(VIEWER_OVERFLOW)).toBe(0);
+    await page.context().close();
+  });
+
   it.each([320, 400, 800, 1600])('fits a window of %i pixels', async (width) => {
     const { page } = await open('catalogue', { viewport: { width, height: 800 } });
-    const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
-    expect(await page.evaluate(overflow)).toBe(0);
+    expect(await page.evaluate(OVERFLOW)).toBe(0);
     for (const pick of await page.locator('.pick select').all()) {
       expect((await pick.boundingBox())?.width, 'width of a select').toBeGreaterThan(110);
     }
     await page.locator('[name=view][value=sheet]').check();
-    expect(await page.evaluate(overflow)).toBe(0);
+    expect(await page.evaluate(OVERFLOW)).toBe(0);
     await page.locator('#list a').first().click();
     await page.locator('.strip').waitFor();
-    const viewer = 'document.getElementById("viewer").scrollWidth - document.getElementById("viewer").clientWidth';
-    expect(await page.evaluate(viewer)).toBe(0);
+    expect(await page.evaluate(VIEWER_OVERFLOW)).toBe(0);
     await page.context().close();
   });
 
@@ -218,6 +275,11 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     expect(await check()).toEqual([]);
     await page.locator('#list a').first().click();
     await page.locator('.strip .attempt').first().waitFor();
+    expect(await check()).toEqual([]);
+    await page.goto(pathToFileURL(reports.answers ?? '').href);
+    expect(await check()).toEqual([]);
+    await page.locator('#list a').last().click();
+    await page.locator('.viewer-section').first().waitFor();
     expect(await check()).toEqual([]);
     await page.context().close();
   });

@@ -101,7 +101,13 @@ function factFor(name: string, facts: Facts): string | number | undefined {
   if (/width/i.test(name)) return facts.width;
   if (/height/i.test(name)) return facts.height;
   if (/count|shown|quantity|pieces/i.test(name)) return facts.pieces;
-  return /description|summary|caption|answer/i.test(name) ? facts.description : undefined;
+  return /description|summary|caption|answer/i.test(name) ? beginning(facts.description) : undefined;
+}
+
+/** The first sentences. */
+function beginning(text: string): string {
+  const sentences = text.split('. ');
+  return sentences.length <= 3 ? text : `${sentences.slice(0, 3).join('. ')}.`;
 }
 
 function resolved(schema: unknown, root: Schema): Schema {

@@ -1,6 +1,6 @@
 /** One item, large: the reference beside every attempt, what was judged, asked and paid. */
 {
-  const { element, icon, chip, score, dollars, duration, words, detailOf, frame, attemptFigure } =
+  const { element, icon, chip, score, dollars, duration, words, detailOf, frame, attemptFigure, resultView } =
     globalThis.proofsheet;
   const LEFT = 'M10 3 5 8l5 5';
   const RIGHT = 'm6 3 5 5-5 5';
@@ -86,13 +86,15 @@
 
   function bodyOf(row, detail) {
     const pictured = detail.reference !== '' || detail.attempts.length > 0;
-    const parts = [reasonOf(row, detail), pictured ? stripOf(row, detail) : descriptionOf(detail)];
-    if (detail.result) parts.push(resultOf(detail));
-    parts.push(
+    const inWords = detail.result !== null && detail.attempts.length === 0;
+    const shown = inWords ? resultView(row, detail) : pictured ? stripOf(row, detail) : descriptionOf(detail);
+    const parts = [
+      reasonOf(row, detail),
+      shown,
       rubricOf(detail),
       billOf(row, detail),
       element('p', { class: 'source quiet' }, 'Source ', element('bdi', {}, detail.source)),
-    );
+    ];
     return parts.filter((part) => part !== '');
   }
 
@@ -127,12 +129,6 @@
       reference,
       attempts,
     );
-  }
-
-  function resultOf(detail) {
-    const { result } = detail;
-    const text = result.kind === 'text' ? result.text : JSON.stringify(result.value, null, 2);
-    return section('Result', element(result.kind === 'text' ? 'p' : 'pre', { class: 'text' }, text));
   }
 
   function descriptionOf(detail) {

@@ -3,7 +3,7 @@
  * scroll as smoothly as ten.
  */
 {
-  const { element, icon, picture, thumbnail, chip, score, dollars, duration, words } = globalThis.proofsheet;
+  const { rows, element, icon, picture, thumbnail, chip, score, dollars, duration, words } = globalThis.proofsheet;
   const ARROW = 'M3 8h9M8.5 4.5 12 8l-3.5 3.5';
   /** Rows drawn above and below the window. */
   const MARGIN = 6;
@@ -12,6 +12,7 @@
   /** Printed at most; results.md has all. */
   const PRINTED = 2000;
   const GAP = 12;
+  let makesPictures;
 
   /** The list in an `<ol>`. Rows are links to `#item=…`, so opening one needs nothing from here. */
   function createList(list) {
@@ -118,15 +119,18 @@
       element(
         'span',
         { class: 'pair' },
-        element('span', { class: 'frame' }, picture(thumbnail(row.reference), '')),
-        icon(ARROW),
-        element('span', { class: 'frame' }, picture(thumbnail(row.best), '')),
+        element(
+          'span',
+          { class: 'frame' },
+          row.reference === '' ? endingOf(row) : picture(thumbnail(row.reference), ''),
+        ),
+        ...(isInWords(row) ? [] : [icon(ARROW), element('span', { class: 'frame' }, picture(thumbnail(row.best), ''))]),
       ),
       element(
         'span',
         { class: 'who' },
         element('bdi', { class: 'name' }, row.name),
-        element('span', { class: 'why' }, row.reason || (row.code && words(row.code))),
+        element('span', { class: 'why' }, row.reason || (row.code && words(row.code)) || row.result),
       ),
       element('span', { class: 'state' }, chip(row.state)),
       element('span', { class: 'score' }, element('b', {}, score(row.score)), scoreBar(row)),
@@ -135,6 +139,18 @@
       fact('time', duration(row.seconds)),
     );
     return element('li', { 'aria-posinset': at + 1, 'aria-setsize': view.rows.length, dataset: { at } }, link);
+  }
+
+  /** Its result is no picture, as in a batch that makes none. */
+  function isInWords(row) {
+    makesPictures ??= rows.some(({ best }) => best !== '');
+    return row.best === '' && (row.result !== '' || !makesPictures);
+  }
+
+  /** What stands for an input that is no picture: the ending of its name. */
+  function endingOf(row) {
+    const ending = /\.([^.]{1,5})$/.exec(row.name)?.[1];
+    return ending ? element('span', { class: 'no-picture ending' }, ending.toUpperCase()) : picture('', '');
   }
 
   function fact(name, text) {

@@ -62,10 +62,25 @@
       return;
     }
     for (const record of records) {
-      const [id, name, state, score, attempts, cost, seconds, code, reason, reference, best] = record;
-      const found = `${name}\n${reason}\n${code}\n${id}`.toLowerCase();
+      const [id, name, state, score, attempts, cost, seconds, code, reason, reference, best, result] = record;
+      const found = `${name}\n${reason}\n${code}\n${id}\n${result}`.toLowerCase();
       const place = rows.length;
-      rows.push({ place, id, name, state, score, attempts, cost, seconds, code, reason, reference, best, found });
+      rows.push({
+        place,
+        id,
+        name,
+        state,
+        score,
+        attempts,
+        cost,
+        seconds,
+        code,
+        reason,
+        reference,
+        best,
+        result,
+        found,
+      });
     }
   }
 
