@@ -33,6 +33,15 @@ export const itemSummarySchema = z.object({
 });
 export type ItemSummary = z.infer<typeof itemSummarySchema>;
 
+/** What a person says of a settled item; it holds until the item is taken again. */
+export const reviewSchema = z.object({
+  decision: z.enum(['approved', 'rejected']).nullable(),
+  note: z.string().max(1000),
+  /** Milliseconds since 1970. */
+  at: z.number(),
+});
+export type Review = z.infer<typeof reviewSchema>;
+
 export const itemSchema = z.object({
   batchId: z.string(),
   id: z.string(),
@@ -65,6 +74,7 @@ export const itemSchema = z.object({
   progress: z.object({ attempt: z.number().int(), step: z.string(), since: z.number() }).optional(),
   settledAt: z.number().optional(),
   summary: itemSummarySchema.optional(),
+  review: reviewSchema.optional(),
 });
 export type Item = z.infer<typeof itemSchema>;
 
@@ -237,6 +247,8 @@ export const batchSchema = z.object({
   cancelReason: z.string().optional(),
   finishedAt: z.number().optional(),
   report: z.string().optional(),
+  /** When a person last said something of an item: a report from before does not show it. */
+  reviewedAt: z.number().optional(),
 });
 export type Batch = z.infer<typeof batchSchema>;
 

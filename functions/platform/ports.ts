@@ -1,4 +1,4 @@
-import type { Batch, Counts, Item, ItemState, ItemSummary, TerminalState } from '../domain/batch.ts';
+import type { Batch, Counts, Item, ItemState, ItemSummary, Review, TerminalState } from '../domain/batch.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { StepEntry } from '../domain/journal.ts';
 import type { Disposal, Message } from '../domain/message.ts';
@@ -21,15 +21,51 @@ export interface Batches {
    */
   addItems(batchId: string, inputs: readonly NewItem[]): Promise<Item[]>;
   item(batchId: string, itemId: string): Promise<Item | undefined>;
-  /** In order of item id, after the id `after`. */
-  items(batchId: string, page: { states?: readonly ItemState[]; after?: string; limit: number }): Promise<Item[]>;
+  /** In order of item id, after the id `after`; those of some states only, or those only that bear a review. */
+  items(batchId: string, page: ItemPage): Promise<Item[]>;
   /** Settled items, the latest first. */
   recent(batchId: string, page: { limit: number }): Promise<Item[]>;
   details(batchId: string, itemIds: readonly string[]): Promise<Map<string, ItemDetail>>;
   counts(batchId: string): Promise<Counts>;
-  /** Settled items of these states go back to `queued` with a new epoch, uncounted. Gives how many; safe to repeat. */
+  /** Settled items of these states go back to `queued` with a new epoch, uncounted and without review. Gives how many; safe to repeat. */
   reopen(batchId: string, states: readonly TerminalState[]): Promise<number>;
+  /**
+   * Keeps what a person says of a settled item in place of what was said before; undefined takes it back. Errors: not_found;
+   * wrong_state (a conflict) for an item that is not settled.
+   */
+  review(batchId: string, itemId: string, review: Review | undefined): Promise<Item>;
 }
+
+export type ItemPage = { after?: string; limit: number } & ({ states?: readonly ItemState[] } | { reviewed: true });
+
+/**
+ * What becomes of items, for people who watch. A position is a short text of letters, digits, `.`, `-` and `_` that says how far
+ * somebody has come; it holds for every process and is found again from what is stored.
+ */
+export interface Changes {
+  /** The position of the item that ended last; the first of all where none has. */
+  last(batchId: string): Promise<string>;
+  /**
+   * Settled items in the order of their ends, behind the position `after`. One whose end took long to be written may show up
+   * before others that were given already: `again` also gives all those that can be, together with what was given shortly
+   * before `after`. Errors: usage for what is no position.
+   */
+  ended(batchId: string, page: { after: string; limit: number; again?: boolean }): Promise<Ended[]>;
+  /**
+   * Tells the batch and the items in work (some at most), now and whenever they change, and all that ends behind the position `after`,
+   * each item at least once. Changes that follow fast on each other may be told as one. Resolves when `signal` aborts; fails when the
+   * store does.
+   */
+  follow(batchId: string, from: { after: string; signal: AbortSignal }, hear: (change: Change) => void): Promise<void>;
+}
+export interface Ended {
+  position: string;
+  item: Item;
+}
+export type Change =
+  | { kind: 'batch'; batch: Batch }
+  | { kind: 'running'; items: Item[] }
+  | { kind: 'ended'; ended: Ended[] };
 
 export interface NewItem {
   id: string;
@@ -192,6 +228,7 @@ export interface Log {
 
 export interface Platform {
   batches: Batches;
+  changes: Changes;
   journal: Journal;
   queue: Queue;
   files: Files;

@@ -364,6 +364,39 @@ export function batchesContract(name: string, makeSubject: MakeStoreSubject): vo
       });
     });
 
+    it('keeps what a person says of a settled item until it is taken again', async () => {
+      const batch = await newBatch();
+      const items = await batches().addItems(
+        batch.id,
+        ['r1', 'r2', 'r3'].map((seed) => sampleInput(`${batch.id} ${seed}`)),
+      );
+      const ids = items.map((item) => item.id).sort();
+      const [one = '', two = '', open = ''] = ids;
+      await settle(batch.id, one, 'failed');
+      await settle(batch.id, two, 'passed');
+      const review = { decision: 'approved', note: 'The label is right.', at: 5 } as const;
+      const before = await batches().item(batch.id, one);
+      expect(await batches().review(batch.id, one, review)).toEqual({ ...before, review });
+      expect(await batches().item(batch.id, one)).toEqual({ ...before, review });
+      const rejected = { decision: null, note: '', at: 6 };
+      await batches().review(batch.id, two, rejected);
+      const reviewed = async (page: { after?: string; limit: number }) =>
+        (await batches().items(batch.id, { ...page, reviewed: true })).map((item) => [item.id, item.review]);
+      expect(await reviewed({ limit: 9 })).toEqual([
+        [one, review],
+        [two, rejected],
+      ]);
+      expect(await reviewed({ limit: 9, after: one })).toEqual([[two, rejected]]);
+      expect(await reviewed({ limit: 1 })).toEqual([[one, review]]);
+      await batches().review(batch.id, two, undefined);
+      expect((await batches().item(batch.id, two))?.review).toBeUndefined();
+      await batches().reopen(batch.id, ['failed']);
+      expect(await reviewed({ limit: 9 })).toEqual([]);
+      expect((await batches().item(batch.id, one))?.review).toBeUndefined();
+      await expect(batches().review(batch.id, open, review)).rejects.toMatchObject({ code: 'wrong_state' });
+      await expect(batches().review(batch.id, 'nowhere', review)).rejects.toMatchObject({ code: 'not_found' });
+    });
+
     it('takes skipped items with the same work again as twins', async () => {
       const earlier = await newBatch();
       const workKey = `skipped twins ${earlier.id}`;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { firestoreSources } from '../../functions/platform/google/firestore-sources.ts';
 import { batchesContract } from '../contract/batches.ts';
+import { changesContract } from '../contract/changes.ts';
 import { journalContract } from '../contract/journal.ts';
 import { pausesContract } from '../contract/pauses.ts';
 import { sourcesContract } from '../contract/sources.ts';
@@ -16,6 +17,7 @@ describeEmulated('Firestore', () => {
   afterAll(() => emulator.stop());
 
   batchesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
+  changesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
   journalContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
   pausesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
   sourcesContract('firestore', async () => {

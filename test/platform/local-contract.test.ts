@@ -1,4 +1,5 @@
 import { batchesContract } from '../contract/batches.ts';
+import { changesContract } from '../contract/changes.ts';
 import { filesContract } from '../contract/files.ts';
 import { journalContract } from '../contract/journal.ts';
 import { pausesContract } from '../contract/pauses.ts';
@@ -7,6 +8,7 @@ import { sourcesContract } from '../contract/sources.ts';
 import { localSubject } from './local-platform.ts';
 
 batchesContract('local', localSubject);
+changesContract('local', localSubject);
 journalContract('local', localSubject);
 pausesContract('local', localSubject);
 queueContract('local', localSubject);

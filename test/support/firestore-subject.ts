@@ -1,5 +1,6 @@
 import { Firestore } from '@google-cloud/firestore';
 import { firestoreBatches } from '../../functions/platform/google/firestore-batches.ts';
+import { firestoreChanges } from '../../functions/platform/google/firestore-changes.ts';
 import { firestoreJournal } from '../../functions/platform/google/firestore-journal.ts';
 import { firestorePauses } from '../../functions/platform/google/firestore-pauses.ts';
 import { firestoreSettings } from '../../functions/platform/google/firestore-settings.ts';
@@ -22,6 +23,7 @@ export function firestoreSubject(db: Firestore): StoreSubject {
   return {
     platform: {
       batches: firestoreBatches(db),
+      changes: firestoreChanges(db),
       journal: firestoreJournal(db, 'test'),
       pauses: firestorePauses(db),
       clock: systemClock(),

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { type DocumentSnapshot, FieldValue, type Firestore, type Query } from '@google-cloud/firestore';
-import type { Batch, Item, ItemState } from '../../domain/batch.ts';
+import type { Batch, Item, Review } from '../../domain/batch.ts';
 import type { ItemDetail } from '../../domain/outcome.ts';
-import type { Batches } from '../ports.ts';
+import { reviewable } from '../../domain/review.ts';
+import type { Batches, ItemPage } from '../ports.ts';
 import { commitOnce, inRounds, type NotCommitted, readAll, unchangedSince } from './firestore-commit.ts';
 import { countsOf } from './firestore-counts.ts';
 import { batchFields, batchFrom, batchOf, itemFrom, noSuchBatch, unpacked } from './firestore-documents.ts';
 import { translating } from './firestore-errors.ts';
 import { receiveItems } from './firestore-intake.ts';
 import { batchesOf, batchRef, commandRef, detailRef, itemRef, itemsOf, startGateRef } from './firestore-layout.ts';
-import { reopenItems } from './firestore-reopen.ts';
+import { NO_REVIEW, reopenItems } from './firestore-reopen.ts';
 
 const UNFINISHED = ['running', 'paused'];
 /** Stamps that a batch keeps; as many writers may come between a write and its writer's look. */
@@ -29,6 +30,7 @@ export function firestoreBatches(db: Firestore): Batches {
     details: (batchId, itemIds) => detailsOf(db, batchId, itemIds),
     counts: (batchId) => countsOf(db, batchId),
     reopen: (batchId, states) => reopenItems(db, batchId, states),
+    review: (batchId, itemId, review) => reviewItem(db, batchId, itemId, review),
   });
 }
 
@@ -107,16 +109,29 @@ function stampsOf(snapshot: DocumentSnapshot): string[] {
   return snapshot.get('stamps') ?? [];
 }
 
-async function pageOfItems(
-  db: Firestore,
-  batchId: string,
-  page: { states?: readonly ItemState[]; after?: string; limit: number },
-): Promise<Item[]> {
-  if (page.states?.length === 0) return [];
-  const all = itemsOf(db, batchId);
-  const some: Query = page.states === undefined ? all : all.where('state', 'in', [...new Set(page.states)]);
+async function pageOfItems(db: Firestore, batchId: string, page: ItemPage): Promise<Item[]> {
+  const some = selectedItems(itemsOf(db, batchId), page);
+  if (some === undefined) return [];
   const ordered = some.orderBy('__name__').limit(page.limit);
   return await itemsFrom(page.after === undefined ? ordered : ordered.startAfter(page.after));
+}
+
+function selectedItems(all: Query, page: ItemPage): Query | undefined {
+  if ('reviewed' in page) return all.where('isReviewed', '==', true);
+  if (page.states === undefined) return all;
+  return page.states.length === 0 ? undefined : all.where('state', 'in', [...new Set(page.states)]);
+}
+
+/** The same review written twice is the same review, so an unclear commit is simply made again. */
+async function reviewItem(db: Firestore, batchId: string, itemId: string, review: Review | undefined): Promise<Item> {
+  return await inRounds(async (): Promise<{ kind: 'done'; result: Item } | NotCommitted> => {
+    const before = await itemRef(db, batchId, itemId).get();
+    const { review: _, ...item } = reviewable(itemFrom(before), batchId, itemId);
+    const fields = review === undefined ? NO_REVIEW : { review, isReviewed: true };
+    const committed = await commitOnce(db.batch().update(before.ref, fields, unchangedSince(before)));
+    if (committed.kind !== 'done') return committed;
+    return { kind: 'done', result: { ...item, ...(review && { review }) } };
+  });
 }
 
 async function itemsFrom(query: Query): Promise<Item[]> {

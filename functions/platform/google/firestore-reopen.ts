@@ -10,6 +10,8 @@ import { readWorks, takeWork, type Work } from './firestore-works.ts';
 /** Items per commit: item, detail, work and at worst a shard each must stay below 500 writes. */
 const PAGE = 120;
 
+export const NO_REVIEW: DocumentData = { review: FieldValue.delete(), isReviewed: FieldValue.delete() };
+
 /** Takes settled items back, page by page in order of id, so that none is met twice that is settled again meanwhile. */
 export async function reopenItems(db: Firestore, batchId: string, states: readonly TerminalState[]): Promise<number> {
   if (states.length === 0) return 0;
@@ -92,7 +94,7 @@ async function reopenOnce(
 function reopenedFields(item: Item, stamp: string, twin: string | undefined): DocumentData {
   return {
     ...{ state: 'queued', epoch: item.epoch + 1, claims: 0, reopenedFrom: item.state, stamp },
-    ...{ firstClaimedAt: FieldValue.delete(), settledAt: FieldValue.delete() },
+    ...{ firstClaimedAt: FieldValue.delete(), settledAt: FieldValue.delete(), ...NO_REVIEW },
     ...(twin !== undefined && { twin }),
   };
 }

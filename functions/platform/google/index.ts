@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
-import type { Batches, Clock, Files, Journal, Log, ModelPauses, Models, Platform, Sources } from '../ports.ts';
+import type { Batches, Changes, Clock, Files, Journal, Log, ModelPauses, Models, Platform, Sources } from '../ports.ts';
 import { pubsubQueue } from './pubsub-queue.ts';
 import { storedPictures } from './staged-pictures.ts';
 import { storageFiles } from './storage-files.ts';
@@ -70,7 +70,7 @@ function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics'])
   return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
 }
 
-type Store = Pick<Platform, 'batches' | 'journal' | 'sources' | 'pauses'>;
+type Store = Pick<Platform, 'batches' | 'changes' | 'journal' | 'sources' | 'pauses'>;
 
 const BATCHES: Record<keyof Batches, true> = {
   create: true,
@@ -84,7 +84,9 @@ const BATCHES: Record<keyof Batches, true> = {
   details: true,
   counts: true,
   reopen: true,
+  review: true,
 };
+const CHANGES: Record<keyof Changes, true> = { last: true, ended: true, follow: true };
 const JOURNAL: Record<keyof Journal, true> = {
   claim: true,
   steps: true,
@@ -105,6 +107,7 @@ function firestoreOnDemand(settings: { projectId?: string; databaseId: string })
   };
   return {
     batches: onDemand(BATCHES, async () => (await open()).batches),
+    changes: onDemand(CHANGES, async () => (await open()).changes),
     journal: onDemand(JOURNAL, async () => (await open()).journal),
     sources: onDemand(SOURCES, async () => (await open()).sources),
     pauses: onDemand(PAUSES, async () => (await open()).pauses),
@@ -115,6 +118,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
   const [
     { Firestore },
     { firestoreBatches },
+    { firestoreChanges },
     { firestoreJournal },
     { firestorePauses },
     { firestoreSettings },
@@ -122,6 +126,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
   ] = await Promise.all([
     import('@google-cloud/firestore'),
     import('./firestore-batches.ts'),
+    import('./firestore-changes.ts'),
     import('./firestore-journal.ts'),
     import('./firestore-pauses.ts'),
     import('./firestore-settings.ts'),
@@ -130,6 +135,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
   const db = new Firestore(firestoreSettings(settings));
   return {
     batches: firestoreBatches(db),
+    changes: firestoreChanges(db),
     journal: firestoreJournal(db, randomUUID()),
     sources: firestoreSources(db),
     pauses: firestorePauses(db),

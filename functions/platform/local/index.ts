@@ -5,6 +5,7 @@ import { processPresence } from './process-presence.ts';
 import { type ProcessQueueOptions, processQueue } from './process-queue.ts';
 import { openDatabase } from './sqlite.ts';
 import { sqliteBatches } from './sqlite-batches.ts';
+import { sqliteChanges } from './sqlite-changes.ts';
 import { sqliteJournal } from './sqlite-journal.ts';
 import { sqlitePauses } from './sqlite-pauses.ts';
 import { sqliteSources } from './sqlite-sources.ts';
@@ -29,10 +30,12 @@ export function localPlatform(options: LocalPlatformOptions): {
   const { home, models, log, clock = systemClock(), onDeadLetter, queue } = options;
   const db = openDatabase(join(home, 'proofsheet.db'));
   const presence = processPresence(home);
+  const batches = sqliteBatches(db, clock);
   const messages = processQueue({ db, presence, clock, log, ...queue, ...(onDeadLetter && { onDeadLetter }) });
   return {
     platform: {
-      batches: sqliteBatches(db, clock),
+      batches,
+      changes: sqliteChanges(db, batches, clock),
       journal: sqliteJournal(db, presence, clock),
       queue: messages,
       files: diskFiles({ home }),

@@ -1,6 +1,7 @@
-import { type Batch, batchSchema, type TerminalState } from '../../domain/batch.ts';
+import { type Batch, batchSchema, type Item, type Review, type TerminalState } from '../../domain/batch.ts';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { ItemDetail } from '../../domain/outcome.ts';
+import { reviewable } from '../../domain/review.ts';
 import type { Batches, Clock } from '../ports.ts';
 import type { Database, Sql } from './sqlite.ts';
 import { receiveItems } from './sqlite-intake.ts';
@@ -49,6 +50,7 @@ export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches 
         after = last.number;
       }
     },
+    review: (batchId, itemId, review) => db.write((sql) => reviewItem(sql, batchId, itemId, review)),
   };
 }
 
@@ -140,13 +142,21 @@ function reopenPage(sql: Sql, batchId: string, states: readonly TerminalState[],
     sql.run('DELETE FROM details WHERE item = ?', row.number);
     sql.run(
       `UPDATE items SET state = 'queued', epoch = epoch + 1, claims = 0, first_claimed_at = NULL, settled_at = NULL,
-         reopened_from = ?, twin = ? WHERE number = ?`,
+         end_number = NULL, review = NULL, reopened_from = ?, twin = ? WHERE number = ?`,
       row.state,
       row.twin ?? (row.state === 'skipped' ? earlierTwin(sql, row) : null),
       row.number,
     );
   }
   return rows;
+}
+
+function reviewItem(sql: Sql, batchId: string, itemId: string, review: Review | undefined): Item {
+  const row = findItem(sql, batchId, itemId);
+  const { review: _, ...item } = reviewable(row && itemFrom(row), batchId, itemId);
+  const doc = review === undefined ? null : JSON.stringify(review);
+  sql.run('UPDATE items SET review = ? WHERE batch_id = ? AND id = ?', doc, batchId, itemId);
+  return { ...item, ...(review && { review }) };
 }
 
 function uncount(sql: Sql, row: ItemRow): void {

@@ -3,7 +3,7 @@ import { type ErrorCode, ProofsheetError } from '../../domain/errors.ts';
 import { distinctName } from '../../domain/safe-name.ts';
 import type { NewItem } from '../ports.ts';
 import type { Sql } from './sqlite.ts';
-import { addCounts, findItem, type ItemRow, itemFrom } from './sqlite-items.ts';
+import { addCounts, findItem, type ItemRow, itemFrom, nextEnd } from './sqlite-items.ts';
 
 /** What becomes of an input: work, the same work as another item of the batch, or a reason to leave it aside. */
 type Reception = { kind: 'work'; twin: string | null } | { kind: 'skip'; code: ErrorCode; message: string };
@@ -82,7 +82,8 @@ function insertItem(sql: Sql, batch: Batch, input: NewItem, reception: Reception
   const skipped = reception.kind === 'skip';
   const row = sql.get<ItemRow>(
     `INSERT INTO items (batch_id, id, name, source, metadata, content_hash, work_key, twin, state, shard, fence, claims,
-       epoch, settled_at, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?) ON CONFLICT DO NOTHING RETURNING *`,
+       epoch, settled_at, end_number, summary) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?)
+     ON CONFLICT DO NOTHING RETURNING *`,
     batch.id,
     input.id,
     input.name,
@@ -94,6 +95,7 @@ function insertItem(sql: Sql, batch: Batch, input: NewItem, reception: Reception
     skipped ? 'skipped' : 'queued',
     shardOf(input.id, batch.shardCount),
     skipped ? now : null,
+    skipped ? nextEnd(sql, batch.id) : null,
     skipped ? JSON.stringify(skipSummary(reception.code, reception.message)) : null,
   );
   return row && itemFrom(row);

@@ -1,4 +1,5 @@
 import { type Counts, type Item, type ItemState, NO_COUNTS, type TerminalState } from '../../domain/batch.ts';
+import type { ItemPage } from '../ports.ts';
 import type { Sql } from './sqlite.ts';
 
 /** A row of `items`. Rows are our own writing, so they are mapped without another check. */
@@ -24,6 +25,8 @@ export interface ItemRow {
   progress: string | null;
   settled_at: number | null;
   summary: string | null;
+  review: string | null;
+  end_number: number | null;
 }
 
 export function itemFrom(row: ItemRow): Item {
@@ -48,6 +51,7 @@ export function itemFrom(row: ItemRow): Item {
     ...(row.progress !== null && { progress: JSON.parse(row.progress) }),
     ...(row.settled_at !== null && { settledAt: row.settled_at }),
     ...(row.summary !== null && { summary: JSON.parse(row.summary) }),
+    ...(row.review !== null && { review: JSON.parse(row.review) }),
   };
 }
 
@@ -56,12 +60,12 @@ export function findItem(sql: Sql, batchId: string, itemId: string): ItemRow | u
 }
 
 /** A page in order of item id; each state is read along its own index, so that rare states of large batches are found at once. */
-export function pageOfItems(
-  sql: Sql,
-  batchId: string,
-  page: { states?: readonly ItemState[]; after?: string; limit: number },
-): ItemRow[] {
+export function pageOfItems(sql: Sql, batchId: string, page: ItemPage): ItemRow[] {
   const after = page.after ?? '';
+  if ('reviewed' in page) {
+    const reviewed = 'SELECT * FROM items WHERE batch_id = ? AND id > ? AND review IS NOT NULL ORDER BY id LIMIT ?';
+    return sql.all<ItemRow>(reviewed, batchId, after, page.limit);
+  }
   if (page.states === undefined) {
     const all = 'SELECT * FROM items WHERE batch_id = ? AND id > ? ORDER BY id LIMIT ?';
     return sql.all<ItemRow>(all, batchId, after, page.limit);
@@ -79,9 +83,14 @@ export function pageOfItems(
 }
 
 export function latestSettled(sql: Sql, batchId: string, limit: number): ItemRow[] {
-  const latest =
-    'SELECT * FROM items WHERE batch_id = ? AND settled_at IS NOT NULL ORDER BY settled_at DESC, number DESC LIMIT ?';
+  const latest = 'SELECT * FROM items WHERE batch_id = ? AND end_number IS NOT NULL ORDER BY end_number DESC LIMIT ?';
   return sql.all<ItemRow>(latest, batchId, limit);
+}
+
+/** A number for the end of one more item of the batch. */
+export function nextEnd(sql: Sql, batchId: string): number | null {
+  const next = 'INSERT INTO ends VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count';
+  return sql.get<{ count: number }>(next, batchId)?.count ?? null;
 }
 
 /** Adds to a shard's counters; members left out stay as they are. Says whether all items of the shard are settled then. */

@@ -4,7 +4,7 @@ import type { StepEntry } from '../../domain/journal.ts';
 import type { Claim, ClaimResult, Clock, Journal, Renewal, Settlement } from '../ports.ts';
 import type { Presence } from './process-presence.ts';
 import type { Database, Sql } from './sqlite.ts';
-import { addCounts, findItem, type ItemRow, itemFrom } from './sqlite-items.ts';
+import { addCounts, findItem, type ItemRow, itemFrom, nextEnd } from './sqlite-items.ts';
 
 /** A lease that another process holds; whether it still lives is asked outside the transaction. */
 type ClaimAttempt = ClaimResult | { kind: 'held'; owner: string };
@@ -113,11 +113,12 @@ function settleItem(
 ): { shardFull: boolean } {
   const doc = JSON.stringify(summary);
   const item = sql.get<{ number: number; shard: number }>(
-    `UPDATE items SET state = ?, summary = ?, settled_at = ?, owner = NULL, lease_until = NULL, progress = NULL
+    `UPDATE items SET state = ?, summary = ?, settled_at = ?, end_number = ?, owner = NULL, lease_until = NULL, progress = NULL
      WHERE batch_id = ? AND id = ? AND fence = ? AND state = 'running' RETURNING number, shard`,
     state,
     doc,
     now,
+    nextEnd(sql, claim.item.batchId),
     claim.item.batchId,
     claim.item.id,
     claim.fence,

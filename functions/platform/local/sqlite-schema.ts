@@ -7,7 +7,8 @@ import { ProofsheetError } from '../../domain/errors.ts';
  *
  * Items and steps refer to each other by `number` because ids are long hashes. Names are distinct without regard to case,
  * since results land on file systems that have none. There is no table of finished work: `items_by_work` answers that
- * from the items themselves, so it cannot disagree with them.
+ * from the items themselves, so it cannot disagree with them. `end_number` numbers the ends of a batch's items in the order of
+ * their commits, which no clock can tell; `ends` has the last number, so that none is given twice when items are taken again.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -61,6 +62,16 @@ const MIGRATIONS: readonly string[] = [
   CREATE TABLE takes (
     source TEXT NOT NULL, version TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (source, version)
   ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  ALTER TABLE items ADD COLUMN review TEXT;
+  ALTER TABLE items ADD COLUMN end_number INTEGER;
+  CREATE TABLE ends (batch_id TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  UPDATE items SET end_number = number WHERE settled_at IS NOT NULL;
+  INSERT INTO ends SELECT batch_id, max(number) FROM items GROUP BY batch_id;
+  DROP INDEX items_by_end;
+  CREATE INDEX items_by_end ON items (batch_id, end_number) WHERE end_number IS NOT NULL;
+  CREATE INDEX items_by_review ON items (batch_id, id) WHERE review IS NOT NULL;
   `,
 ];
 
