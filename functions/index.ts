@@ -95,8 +95,8 @@ async function openApp() {
     clock: systemClock(),
     log: jsonLog((line) => process.stdout.write(line), Date.now, ['info', 'warn', 'error']),
   });
-  const { leaseMs } = cloud;
-  const limits = { ...CLOUD_LIMITS, leaseMs, leaseMarginMs: Math.min(30_000, leaseMs), batchAgeMs };
+  const { leaseMs, window } = cloud;
+  const limits = { ...CLOUD_LIMITS, window, leaseMs, leaseMarginMs: Math.min(30_000, leaseMs), batchAgeMs };
   // Never aborted: on SIGTERM the framework ends the process at once, and what was under way goes on elsewhere after its lease.
   const stop = new AbortController().signal;
   return { settings, app: createApp(platform, { prices, unavailable, stop, limits }) };

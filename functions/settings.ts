@@ -98,6 +98,8 @@ export interface CloudSettings {
   readonly simulate: boolean;
   /** How long a worker that says nothing keeps its item, at least; longer than any one call. */
   readonly leaseMs: number;
+  /** Items of a batch that are announced and not settled, at most: some times what is in work at once. */
+  readonly window: number;
 }
 
 export interface SettingsSources {
@@ -191,6 +193,7 @@ function cloudSettings(env: Env): CloudSettings {
     push: { audiences: wordList(env.PUSH_AUDIENCE) ?? [], ...(serviceAccount && { serviceAccount }) },
     simulate: isOn(env.SIMULATE),
     leaseMs: (wholeNumber(env, 'LEASE_SECONDS', 3600) ?? 600) * 1000,
+    window: wholeNumber(env, 'BATCH_WINDOW', 100_000) ?? 1000,
   };
 }
 

@@ -68,6 +68,7 @@ locals {
       ingress     = "ALLOW_INTERNAL_ONLY"
       environment = {
         INBOX_BUCKET         = local.buckets.inbox
+        BATCH_WINDOW         = tostring(max(200, min(5000, 4 * var.items_at_once.instances * var.items_at_once.per_instance)))
         MAX_BATCH_DAYS       = tostring(var.max_batch_days)
         PUSH_AUDIENCE        = local.urls.control
         PUSH_SERVICE_ACCOUNT = google_service_account.push.email

@@ -46,7 +46,7 @@ export interface Limits {
   batchAgeMs: number;
   /** Entries looked at per page of a listing. */
   pageSize: number;
-  /** Items of a batch that are announced and not settled, at most; no less than a page. */
+  /** Items of a batch that are announced and not settled, at most, or a page if that is more. */
   window: number;
   /** Shards of a batch, at most. */
   maxShards: number;
@@ -67,13 +67,12 @@ export const DEFAULT_LIMITS: Limits = {
 };
 
 /**
- * Where many instances share the work and each delivery has its time: no batch fills the queue, no item holds its place while it can
- * only wait, counters are spread, and a page of inputs is read within a minute.
+ * Where many instances share the work and each delivery has its time: no item holds its place while it can only wait, counters are
+ * spread, and a page of inputs is read within a minute. The window is a setting, because it depends on the number of instances.
  */
 export const CLOUD_LIMITS = {
   limitWaitMs: 60_000,
   pageSize: 100,
-  window: 1000,
   maxShards: 256,
 } satisfies Partial<Limits>;
 
@@ -87,6 +86,8 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
     return limiter;
   };
   const limits = { ...DEFAULT_LIMITS, ...bounds.limits };
+  // A page is announced whole, so a smaller window would never have room.
+  limits.window = Math.max(limits.window, limits.pageSize);
   return {
     ...platform,
     recipes: bounds.recipes ?? recipes,
