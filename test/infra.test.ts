@@ -281,14 +281,21 @@ describe('Firestore', () => {
 });
 
 describe('the alerts', () => {
-  it('look for messages that the functions log', () => {
+  it('look for messages that the functions log, and for fields that are logged beside them', () => {
     const filters = infra.resources
       .filter(({ type }) => type === 'google_logging_metric')
-      .map(({ body }) => String(body.filter));
-    const wanted = filters.flatMap((filter) => [...filter.matchAll(/jsonPayload\.message=\\?"([^"\\]+)/g)]);
-    expect(wanted.length).toBeGreaterThan(0);
-    const logged = sources();
-    expect(wanted.map(([, message]) => `'${message}'`).filter((text) => !logged.includes(text))).toEqual([]);
+      .map(({ body }) => [...String(body.filter).matchAll(/jsonPayload\.(\w+)(?:=\\?"([^"\\]+))?/g)])
+      .filter((terms) => terms.length > 0);
+    expect(filters.length).toBeGreaterThan(0);
+    const code = sources();
+    for (const terms of filters) {
+      const message = terms.find(([, field]) => field === 'message')?.[2];
+      const at = code.indexOf(`'${message}'`);
+      expect(at, message).toBeGreaterThan(0);
+      const before = code.slice(Math.max(0, at - 200), at);
+      const fields = terms.flatMap(([, field]) => (field === undefined || field === 'message' ? [] : [field]));
+      expect(fields.filter((field) => !new RegExp(`\\b${field}\\b`).test(before))).toEqual([]);
+    }
   });
 });
 

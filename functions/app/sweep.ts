@@ -172,7 +172,8 @@ async function announceOpen(app: App, batch: Batch, now: number, { count, after 
   const announced = announcing === undefined ? items : items.filter(({ id }) => id <= announcing.after);
   const lost = announced.filter((item) => item.state !== 'running' || (item.leaseUntil ?? 0) <= now);
   if (lost.length > 0) {
-    app.log.warn({ batchId: batch.id, items: lost.length }, 'the batch stands still: open items are announced again');
+    const fields = { batchId: batch.id, items: lost.length, round: count };
+    app.log.warn(fields, 'the batch stands still: open items are announced again');
   }
   await announce(app, batch.id, lost);
   const last = items.at(-1);
