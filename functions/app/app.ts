@@ -38,6 +38,8 @@ export interface Limits {
   callsMs: number;
   /** How long a call waits within a pass for a service that takes no more; then the item is given back. */
   limitWaitMs: number;
+  /** How long a copy waits before it looks again whether its twin is done. */
+  twinWaitMs: number;
   /** Claims without a recorded step in between; one more is `attempts_exhausted`. */
   maxClaims: number;
   /** Age since the first claim at which an unfinished item is given up. */
@@ -58,6 +60,7 @@ export const DEFAULT_LIMITS: Limits = {
   passMs: 420_000,
   callsMs: 540_000,
   limitWaitMs: Number.POSITIVE_INFINITY,
+  twinWaitMs: 5_000,
   maxClaims: 25,
   itemAgeMs: 24 * 3_600_000,
   batchAgeMs: 7 * 24 * 3_600_000,
@@ -72,6 +75,7 @@ export const DEFAULT_LIMITS: Limits = {
  */
 export const CLOUD_LIMITS = {
   limitWaitMs: 60_000,
+  twinWaitMs: 60_000,
   pageSize: 100,
   maxShards: 256,
 } satisfies Partial<Limits>;

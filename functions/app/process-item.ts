@@ -17,8 +17,6 @@ import { type Ending, settleItem } from './settle-item.ts';
 const PASS_ENDED = 'the pass has ended';
 /** Of a delivery's time for calls, the most that one call is given. */
 const LONGEST_CALL_SHARE = 3 / 4;
-/** How long a copy waits before it looks again whether its twin is done. */
-const TWIN_WAIT_MS = 5_000;
 
 /** One pass over one item: claim, replay what is recorded, make the next calls, settle or give back. */
 export async function processItem(app: App, message: Message & { kind: 'process' }): Promise<Disposal> {
@@ -37,6 +35,15 @@ export async function processItem(app: App, message: Message & { kind: 'process'
   } catch (thrown) {
     return await giveUp(app, batch, claim, asProofsheetError(thrown));
   }
+}
+
+/** Gives the item back to go on later, by a message of its own: the delivery at hand did not fail. */
+async function comeBack(app: App, claim: Claim, as: { afterMs: number; countsAsClaim: boolean }): Promise<Disposal> {
+  const { batchId, id: itemId } = claim.item;
+  await app.journal.release(claim, { state: 'queued', countsAsClaim: as.countsAsClaim });
+  const delay = as.afterMs > 0 ? { delayMs: as.afterMs } : {};
+  await app.queue.publish([{ kind: 'process', batchId, itemId }], delay);
+  return ACK;
 }
 
 /** What failed outside the recipe. The lease always ends, so that nobody waits for it. */
@@ -63,8 +70,7 @@ async function workOn(app: App, batch: Batch, claim: Claim, begun: number): Prom
   if (ending !== undefined) return await end(app, batch, claim, ending, await app.journal.steps(claim.item), undefined);
   const recorded = await recordedSteps(app, batch, claim);
   if (recorded === 'twin-in-work') {
-    await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
-    return { kind: 'retry', afterMs: TWIN_WAIT_MS };
+    return await comeBack(app, claim, { afterMs: app.limits.twinWaitMs, countsAsClaim: false });
   }
   const recipe = recipeNamed(app, batch.recipe);
   requireColumns(recipe, batch.recipeSettings, claim.item.metadata);
@@ -201,11 +207,8 @@ async function conclude(
   if (result.kind === 'parked') {
     throw new ProofsheetError('internal', 'A call was parked although the batch has no wave to send it with.');
   }
-  const { failedTries, afterMs } = result;
-  await app.journal.release(claim, { state: 'queued', countsAsClaim: failedTries > 0 });
-  const again = { kind: 'process', batchId: batch.id, itemId: claim.item.id } as const;
-  await app.queue.publish([again], afterMs === undefined ? {} : { delayMs: afterMs });
-  return ACK;
+  const { failedTries, afterMs = 0 } = result;
+  return await comeBack(app, claim, { afterMs, countsAsClaim: failedTries > 0 });
 }
 
 async function fail(
