@@ -57,6 +57,7 @@ async function openApi() {
     maxRunning: api.maxRunningBatches,
     recipeSettings: (given: object) => ({ ...recipe, ...given, ...(cloud.simulate && SIMULATED_SETTINGS) }),
     problemWith: (uri: string) => bucketProblem(uri, cloud.allowedBuckets),
+    within: cloud.allowedBuckets.map((bucket) => `gs://${bucket}`),
     everything: cloud.inboxBucket && `gs://${cloud.inboxBucket}`,
     exclude: [`gs://${cloud.outputBucket}`, `gs://${cloud.workBucket}`],
   };

@@ -106,7 +106,7 @@ async function readDropFile(app: App, version: FileVersion): Promise<Uint8Array>
   }
 }
 
-function resolveTerms(app: App, { drop, inputs }: DropBatch, file: DropFile): Terms {
+function resolveTerms(app: App, { drop }: DropBatch, file: DropFile): Terms {
   const forPrompt = file.prompt !== undefined && 'prompt' in app.recipes ? 'prompt' : drop.defaults.recipe;
   const recipe = recipeNamed(app, file.recipe ?? forPrompt);
   const prompt = file.prompt === undefined ? {} : { prompt: file.prompt };
@@ -117,7 +117,7 @@ function resolveTerms(app: App, { drop, inputs }: DropBatch, file: DropFile): Te
     throw new ProofsheetError('usage', `The recipe ${recipe.name} has no setting ${unknown.join(', ')}.`);
   }
   availableModels(app, recipe, settings);
-  checkColumns(recipe, settings, inputs);
+  checkColumns(recipe, settings);
   return {
     recipe: recipe.name,
     recipeVersion: recipe.version,

@@ -2,7 +2,10 @@ import pLimit from 'p-limit';
 import { type Batch, shardCountFor } from '../domain/batch.ts';
 import { asProofsheetError } from '../domain/errors.ts';
 import { listsRecursively } from '../domain/input-root.ts';
+import { manifestRow } from '../domain/manifest-row.ts';
 import type { App } from './app.ts';
+import type { Manifest } from './open-manifest.ts';
+import { recipeNamed } from './recipe-settings.ts';
 import { resolveInput } from './resolve-input.ts';
 
 /** Files of an input, and inputs, that are looked at: what is no larger is counted exactly. */
@@ -19,25 +22,41 @@ export async function chooseShards(app: App, batch: Batch): Promise<number> {
 }
 
 /** How many files the inputs have; undefined when that takes more than a look. */
-async function sizeAtFirstLook(app: App, { inputs, selection }: Batch): Promise<number | undefined> {
+async function sizeAtFirstLook(app: App, batch: Batch): Promise<number | undefined> {
+  const { inputs, selection } = batch;
+  const most = Math.min(selection.limit ?? LOOK, selection.sample?.size ?? LOOK);
+  if (most < LOOK) return most;
   if (inputs.length > LOOK) return undefined;
   let files = 0;
   await pLimit(LOOKS_AT_ONCE).map(inputs, async (input) => {
     // Enough is known; the others need not be looked at.
     if (files === Number.POSITIVE_INFINITY) return;
-    const seen = await filesOf(app, input, selection.recursive);
+    const seen = await filesOf(app, batch, input);
     files += seen < LOOK ? seen : Number.POSITIVE_INFINITY;
   });
   return files === Number.POSITIVE_INFINITY ? undefined : files;
 }
 
-async function filesOf(app: App, input: string, recursive: boolean): Promise<number> {
+async function filesOf(app: App, batch: Batch, input: string): Promise<number> {
   try {
-    const root = await resolveInput(app, input);
-    return (await app.files.list(root.root, { recursive: listsRecursively(root, recursive), limit: LOOK })).length;
+    const intake = recipeNamed(app, batch.recipe).intake(batch.recipeSettings);
+    const resolved = await resolveInput(app, input, intake);
+    if (resolved.kind === 'manifest') return await filesNamed(resolved.manifest);
+    const recursive = listsRecursively(resolved.root, batch.selection.recursive);
+    return (await app.files.list(resolved.root.root, { recursive, limit: LOOK })).length;
   } catch (thrown) {
     // Gone since the batch was started: the listing says so.
-    if (asProofsheetError(thrown).code === 'file_missing') return 0;
+    if (['file_missing', 'usage'].includes(asProofsheetError(thrown).code)) return 0;
     throw thrown;
   }
+}
+
+async function filesNamed(manifest: Manifest): Promise<number> {
+  let files = 0;
+  for await (const record of manifest.rows()) {
+    const row = 'value' in record ? manifestRow(record.value) : undefined;
+    files += row !== undefined && 'paths' in row ? row.paths.length : 1;
+    if (files >= LOOK) break;
+  }
+  return files;
 }

@@ -4,7 +4,7 @@ import { dropItemId } from '../domain/drop.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { FileEntry, FileVersion } from '../platform/ports.ts';
 import type { App } from './app.ts';
-import { type Considered, considerEntry } from './consider-entry.ts';
+import { type Considered, candidateFrom, considerContent } from './consider-entry.ts';
 
 /** A listed file whose version is known. */
 export type VersionedEntry = FileEntry & { version: FileVersion };
@@ -28,7 +28,9 @@ async function considerVersion(
   entry: VersionedEntry,
 ): Promise<Considered> {
   const root = { root: batch.inputs[0] ?? '' };
-  const considered = await considerEntry(app, batch, root, { ...entry, uri: entry.version.uri });
+  const candidate = candidateFrom(app, batch, root, { ...entry, uri: entry.version.uri });
+  if (candidate.kind === 'ignored') return candidate;
+  const considered = await considerContent(app, batch, candidate);
   if (considered.kind === 'ignored') return considered;
   const { item } = considered;
   if (item.refusal && GONE.includes(item.refusal.code)) {

@@ -1,9 +1,9 @@
-import { belongsTo, type InputRoot, listsRecursively } from '../domain/input-root.ts';
-import { considerFile, isCalledPicture, isOwnFile } from '../domain/selection.ts';
-import type { FileEntry } from '../platform/ports.ts';
+import { isCalledPicture } from '../domain/selection.ts';
 import type { App } from './app.ts';
+import { candidatePage } from './candidate-page.ts';
+import type { Candidate, Ignored } from './consider-entry.ts';
+import { FIRST_INPUT } from './input-pages.ts';
 import { parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
-import { resolveInput } from './resolve-input.ts';
 import type { StartRequest } from './start-batch.ts';
 
 /** Files listed at most: somebody waits for the answer. */
@@ -16,37 +16,26 @@ type Counted = Pick<StartRequest, 'inputs' | 'selection' | 'recipe' | 'recipeSet
  * What they are shows when they are read.
  */
 export async function countInputs(
-  app: Pick<App, 'files' | 'recipes' | 'limits'>,
+  app: Pick<App, 'files' | 'recipes' | 'limits' | 'clock'>,
   request: Counted,
 ): Promise<number | undefined> {
   const recipe = recipeNamed(app, request.recipe);
-  const wantsPictures = recipe.intake(parseRecipeSettings(recipe, request.recipeSettings)) === 'image';
-  const limit = app.limits.pageSize;
-  let listed = 0;
+  const recipeSettings = parseRecipeSettings(recipe, request.recipeSettings);
+  const wantsPictures = recipe.intake(recipeSettings) === 'image';
+  const batch = { ...request, recipeSettings, recipeFingerprint: '', createdAt: app.clock.now() };
+  const { limit = Number.POSITIVE_INFINITY, sample } = request.selection;
   let count = 0;
-  for (const input of request.inputs) {
-    const root = await resolveInput(app, input);
-    const recursive = listsRecursively(root, request.selection.recursive);
-    for (let after: string | undefined; ; ) {
-      const entries = await app.files.list(root.root, { recursive, limit, ...(after !== undefined && { after }) });
-      count += entries.filter((entry) => isWanted(entry, root, request.selection, wantsPictures)).length;
-      listed += entries.length;
-      after = entries.at(-1)?.uri;
-      if (entries.length < limit) break;
-      if (listed >= MOST_LISTED) return undefined;
-    }
+  let cursor = FIRST_INPUT;
+  for (let listed = 0; cursor.input < request.inputs.length; listed += app.limits.pageSize) {
+    if (listed >= MOST_LISTED) return undefined;
+    const { candidates, next } = await candidatePage(app, batch, cursor, app.limits.pageSize);
+    count += candidates.filter((candidate) => isWanted(candidate, wantsPictures)).length;
+    cursor = next;
   }
-  return count;
+  return Math.min(count, limit, sample?.size ?? count);
 }
 
-function isWanted(
-  entry: FileEntry,
-  root: InputRoot,
-  selection: StartRequest['selection'],
-  wantsPictures: boolean,
-): boolean {
-  if (entry.uri === root.root) return true;
-  if (!belongsTo(root, entry.path) || isOwnFile(entry, root.root, selection.exclude ?? [])) return false;
-  if (considerFile(entry, selection).kind === 'ignore') return false;
-  return !wantsPictures || isCalledPicture(entry.path);
+function isWanted(candidate: Candidate | Ignored, wantsPictures: boolean): boolean {
+  if (candidate.kind === 'ignored') return false;
+  return candidate.origin !== 'listing' || !wantsPictures || isCalledPicture(candidate.file.path);
 }

@@ -1,4 +1,4 @@
-import type { Batch, ItemState, Planner } from '../domain/batch.ts';
+import { type Batch, type Item, type ItemState, MAX_COLUMNS, type Planner } from '../domain/batch.ts';
 import type { Disposal, Message } from '../domain/message.ts';
 import { ACK } from '../domain/message.ts';
 import type { App } from './app.ts';
@@ -6,7 +6,7 @@ import { isDrop } from './begin-drop.ts';
 import { chooseShards } from './choose-shards.ts';
 import { announceIfComplete } from './completion.ts';
 import { dropStep } from './drop-look.ts';
-import { inputPage } from './input-pages.ts';
+import { inputPage, leftAside } from './input-pages.ts';
 import { breakOff, recordTurn, type Step, type Turn, takeTurn } from './planner-turn.ts';
 import { addPage, announce, hasRoom, openItems } from './planner-window.ts';
 
@@ -78,9 +78,19 @@ async function listPage(app: App, turn: Turn): Promise<Step> {
   // A page that was added and not announced keeps the window full until it is announced.
   if (!turn.recovers && !hasRoom(app, batch, await openItems(app, batch))) return 'full';
   const page = await inputPage(app, batch, planner.cursor);
-  if (page === undefined) return await sealed(app, turn, planner.cursor.ignored ?? {});
-  await addPage(app, batch, page.considered);
-  return await recordTurn(app, turn, { cursor: page.next, movedAt: app.clock.now() });
+  if (page === undefined) {
+    const { total } = await app.batches.counts(batch.id);
+    return await sealed(app, turn, leftAside(planner.cursor, total));
+  }
+  const items = await addPage(app, batch, page.considered);
+  const columns = columnsWith(batch.columns, items);
+  return await recordTurn(app, turn, { cursor: page.next, movedAt: app.clock.now() }, { ...(columns && { columns }) });
+}
+
+/** The columns of a batch's tables with those that these items bring. */
+function columnsWith(known: readonly string[] = [], items: readonly Item[]): string[] | undefined {
+  const all = [...new Set([...known, ...items.flatMap((item) => Object.keys(item.metadata))])];
+  return all.length === known.length ? undefined : all.slice(0, MAX_COLUMNS);
 }
 
 /** A page of the items that are open although nobody may know of them. One message too many does no harm. */

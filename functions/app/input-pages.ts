@@ -1,14 +1,9 @@
 import pLimit from 'p-limit';
-import type { Batch } from '../domain/batch.ts';
-import { asProofsheetError } from '../domain/errors.ts';
-import { belongsTo, listsRecursively } from '../domain/input-root.ts';
 import type { InputCursor } from '../domain/message.ts';
 import type { App } from './app.ts';
-import { type Considered, considerEntry } from './consider-entry.ts';
-import { resolveInput } from './resolve-input.ts';
-
-/** What of a batch decides which inputs become items. */
-export type PlannedBatch = Pick<Batch, 'inputs' | 'recipe' | 'recipeSettings' | 'selection' | 'recipeFingerprint'>;
+import { candidatePage } from './candidate-page.ts';
+import { type Candidate, type Considered, considerContent, type Ignored, type PlannedBatch } from './consider-entry.ts';
+import { isInSample, isSampleChosen, rankPage } from './sample-inputs.ts';
 
 /** Whole files in memory at a time while planning. */
 const READS_AT_ONCE = 8;
@@ -29,36 +24,56 @@ export async function inputPage(
   batch: PlannedBatch,
   cursor: InputCursor,
 ): Promise<InputPage | undefined> {
-  const input = batch.inputs[cursor.input];
-  if (input === undefined) return undefined;
-  const { considered, after } = await pageOf(app, batch, input, cursor);
-  const next = after === undefined ? { input: cursor.input + 1, after: '' } : { input: cursor.input, after };
-  return { considered, next: { ...next, ignored: withIgnored(cursor.ignored ?? {}, considered) } };
+  const { sample, limit = Number.POSITIVE_INFINITY } = batch.selection;
+  if (sample !== undefined && !isSampleChosen(cursor)) {
+    return { considered: [], next: await rankPage(app, batch, sample, cursor) };
+  }
+  const taken = cursor.taken ?? 0;
+  const room = limit - taken;
+  if (cursor.input >= batch.inputs.length || room <= 0) return undefined;
+  const isFirst = cursor.input === 0 && cursor.after === '';
+  const length = Math.min(app.limits.pageSize, isFirst ? FIRST_PAGE : Math.max(FIRST_PAGE, room));
+  const { candidates, next } = await candidatePage(app, batch, cursor, length);
+  const wanted = candidates.map((candidate): Candidate | Ignored =>
+    candidate.kind === 'ignored' || sample === undefined || isInSample(sample, cursor, candidate)
+      ? candidate
+      : { kind: 'ignored', reason: 'not in the sample' },
+  );
+  const considered = await considerUpTo(app, batch, wanted, room);
+  const ignored = withIgnored(cursor.ignored ?? {}, considered);
+  return { considered, next: { ...next, ignored, taken: taken + considered.filter(isItem).length } };
 }
 
-/** A page of one input; `after` is undefined when that was the last. */
-async function pageOf(
-  app: Pick<App, 'files' | 'recipes' | 'limits'>,
+/** What was left aside, by reason, once all is listed and has come to so many items. */
+export function leftAside({ ignored = {}, taken = 0 }: InputCursor, items: number): Record<string, number> {
+  return taken > items ? { ...ignored, 'listed more than once': taken - items } : ignored;
+}
+
+/** Reads the candidates, a few at a time, until so many of them are items. */
+async function considerUpTo(
+  app: Pick<App, 'files' | 'recipes'>,
   batch: PlannedBatch,
-  input: string,
-  cursor: InputCursor,
-): Promise<{ considered: Considered[]; after?: string }> {
-  const root = await resolveInput(app, input).catch((thrown: unknown) => {
-    if (asProofsheetError(thrown).code === 'file_missing') return undefined;
-    throw thrown;
-  });
-  if (root === undefined) return { considered: [{ kind: 'ignored', reason: `input that is gone (${input})` }] };
-  const isFirst = cursor.input === 0 && cursor.after === '';
-  const limit = isFirst ? Math.min(FIRST_PAGE, app.limits.pageSize) : app.limits.pageSize;
-  const entries = await app.files.list(root.root, {
-    recursive: listsRecursively(root, batch.selection.recursive),
-    limit,
-    ...(cursor.after !== '' && { after: cursor.after }),
-  });
-  const mine = entries.filter((entry) => entry.uri === root.root || belongsTo(root, entry.path));
-  const considered = await pLimit(READS_AT_ONCE).map(mine, (entry) => considerEntry(app, batch, root, entry));
-  const last = entries.at(-1);
-  return entries.length < limit || last === undefined ? { considered } : { considered, after: last.uri };
+  candidates: readonly (Candidate | Ignored)[],
+  room: number,
+): Promise<Considered[]> {
+  const considered: Considered[] = [];
+  const step = room < candidates.length ? READS_AT_ONCE : candidates.length;
+  let items = 0;
+  for (let at = 0; at < candidates.length && items < room; at += step) {
+    const read = await pLimit(READS_AT_ONCE).map(candidates.slice(at, at + step), (candidate) =>
+      candidate.kind === 'ignored' ? candidate : considerContent(app, batch, candidate),
+    );
+    for (const entry of read) {
+      if (items === room) break;
+      considered.push(entry);
+      if (isItem(entry)) items += 1;
+    }
+  }
+  return considered;
+}
+
+function isItem(considered: Considered): boolean {
+  return considered.kind === 'item';
 }
 
 function withIgnored(before: Record<string, number>, considered: readonly Considered[]): Record<string, number> {

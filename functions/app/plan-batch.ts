@@ -3,10 +3,11 @@ import { asProofsheetError, type ErrorCode } from '../domain/errors.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { NewItem } from '../platform/ports.ts';
 import type { App } from './app.ts';
-import { FIRST_INPUT, inputPage, type PlannedBatch } from './input-pages.ts';
+import type { PlannedBatch } from './consider-entry.ts';
+import { FIRST_INPUT, inputPage, leftAside } from './input-pages.ts';
 import { prepareInput } from './prepare-input.ts';
-import { availableModels, checkColumns, parseRecipeSettings, recipeNamed, requireColumns } from './recipe-settings.ts';
-import { resolveInput } from './resolve-input.ts';
+import { availableModels, parseRecipeSettings, recipeNamed, requireColumns } from './recipe-settings.ts';
+import { checkInputs } from './resolve-input.ts';
 import type { StartRequest } from './start-batch.ts';
 
 /** What a batch would do, found without a model call and without a trace in the store but the checked pictures. */
@@ -26,21 +27,24 @@ export async function planBatch(app: App, request: StartRequest): Promise<Plan> 
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
   const { inputs, selection } = request;
-  checkColumns(recipe, settings, inputs);
+  await checkInputs(app, recipe, settings, request);
   const recipeFingerprint = hashOf(settings);
-  const batch = { inputs, selection, recipe: recipe.name, recipeSettings: settings, recipeFingerprint };
+  const createdAt = app.clock.now();
+  const batch = { inputs, selection, recipe: recipe.name, recipeSettings: settings, recipeFingerprint, createdAt };
   const models = availableModels(app, recipe, settings);
-  const unpriced = unpricedModels(models, app.prices, app.clock.now());
+  const unpriced = unpricedModels(models, app.prices, createdAt);
   const plan: Plan = { items: 0, refused: [], ignored: {}, models, unpriced, calls: { least: 0, most: 0 } };
-  for (const input of inputs) await resolveInput(app, input);
+  const seen = new Set<string>();
   let cursor = FIRST_INPUT;
   for (let page = await inputPage(app, batch, cursor); page !== undefined; page = await inputPage(app, batch, cursor)) {
     for (const considered of page.considered) {
-      if (considered.kind === 'item') await countItem(app, batch, considered.item, plan);
+      if (considered.kind === 'ignored' || seen.has(considered.item.id)) continue;
+      seen.add(considered.item.id);
+      await countItem(app, batch, considered.item, plan);
     }
     cursor = page.next;
   }
-  plan.ignored = cursor.ignored ?? {};
+  plan.ignored = leftAside(cursor, seen.size);
   const { least, most } = recipe.callsPerItem(settings);
   plan.calls = { least: plan.items * least, most: plan.items * most };
   return plan;

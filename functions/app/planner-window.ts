@@ -1,9 +1,9 @@
-import { type Batch, settledOf } from '../domain/batch.ts';
+import { type Batch, type Item, settledOf } from '../domain/batch.ts';
 import type { App } from './app.ts';
 import type { Considered } from './consider-entry.ts';
 
-/** Adds what is to become items to the batch and announces those that are open. */
-export async function addPage(app: App, batch: Batch, considered: readonly Considered[]): Promise<void> {
+/** Adds what is to become items to the batch and announces those that are open. Gives them all. */
+export async function addPage(app: App, batch: Batch, considered: readonly Considered[]): Promise<Item[]> {
   const inputs = considered.flatMap((entry) => (entry.kind === 'item' ? [entry.item] : []));
   const items = await app.batches.addItems(batch.id, inputs);
   await announce(
@@ -11,6 +11,7 @@ export async function addPage(app: App, batch: Batch, considered: readonly Consi
     batch,
     items.filter((item) => item.state === 'queued'),
   );
+  return items;
 }
 
 export async function announce(

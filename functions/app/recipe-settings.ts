@@ -9,9 +9,6 @@ type Metadata = Readonly<Record<string, string>>;
 /** The column that every item has, manifest or not. */
 const NAME_COLUMN = 'name';
 
-/** Inputs that may bring columns along. */
-const MANIFEST_NAME = /\.(json|jsonl|csv)$/i;
-
 /** The recipe, or a sentence that lists those there are. */
 export function recipeNamed(app: Pick<App, 'recipes'>, name: string): Recipe {
   const recipe = app.recipes[name];
@@ -42,10 +39,10 @@ export function fingerprintOf(recipe: Recipe, settings: Record<string, unknown>)
   return hashOf({ recipe: recipe.name, version: recipe.version, settings });
 }
 
-/** Fails with `usage` for a column that no item of these inputs can have, before anything is spent. */
-export function checkColumns(recipe: Recipe, settings: unknown, inputs: readonly string[]): void {
+/** Fails with `usage` for a column that no item has without a manifest, before anything is spent. */
+export function checkColumns(recipe: Recipe, settings: unknown): void {
   const columns = recipe.columns(settings);
-  if (columns === 'all' || inputs.some((input) => MANIFEST_NAME.test(input))) return;
+  if (columns === 'all') return;
   const unknown = columns.find((column) => column !== NAME_COLUMN);
   if (unknown === undefined) return;
   throw new ProofsheetError(
@@ -54,9 +51,9 @@ export function checkColumns(recipe: Recipe, settings: unknown, inputs: readonly
   );
 }
 
-/** Fails with `usage` for a column by which no item of these inputs can be grouped. */
-export function checkGroupColumn(column: string | undefined, inputs: readonly string[]): void {
-  if (column === undefined || column === FOLDER_COLUMN || inputs.some((input) => MANIFEST_NAME.test(input))) return;
+/** Fails with `usage` for a column by which no item can be grouped without a manifest. */
+export function checkGroupColumn(column: string | undefined): void {
+  if (column === undefined || column === FOLDER_COLUMN) return;
   throw new ProofsheetError(
     'usage',
     `Without a manifest no item has the column "${column}" to group by; name a manifest with that column, or group by "${FOLDER_COLUMN}".`,

@@ -1,19 +1,11 @@
-import pLimit from 'p-limit';
 import { type Batch, batchIdFor, type RunSettings, runSettingsSchema, type Selection } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 import { resumeBatch } from './control-batch.ts';
-import {
-  availableModels,
-  checkColumns,
-  checkGroupColumn,
-  fingerprintOf,
-  parseRecipeSettings,
-  recipeNamed,
-} from './recipe-settings.ts';
-import { resolveInput } from './resolve-input.ts';
+import { availableModels, fingerprintOf, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import { checkInputs } from './resolve-input.ts';
 
 export interface StartRequest {
   /** Absolute paths, globs or gs:// URIs. */
@@ -34,9 +26,6 @@ export interface StartRequest {
   maxRunning?: number;
 }
 
-/** Inputs that are looked for at a time. */
-const LOOKS_AT_ONCE = 16;
-
 /**
  * Starts a batch, or goes on with the unfinished one of the same command, so that a command that was killed and is given
  * again, or is given twice at once, works every input once. Fails with `batch_running` while as many run as may.
@@ -45,11 +34,9 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
   availableModels(app, recipe, settings);
-  checkColumns(recipe, settings, request.inputs);
-  checkGroupColumn(request.groupBy, request.inputs);
   checkRunSettings(request.run);
   await refuseOneTooMany(app, request);
-  await pLimit(LOOKS_AT_ONCE).map(request.inputs, (input) => resolveInput(app, input));
+  await checkInputs(app, recipe, settings, request);
   const recipeFingerprint = fingerprintOf(recipe, settings);
   const { inputs, selection, force, outputRoot, groupBy } = request;
   const commandKey = hashOf({ inputs, selection, force, outputRoot, groupBy, recipeFingerprint });

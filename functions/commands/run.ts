@@ -5,17 +5,15 @@ import { ProofsheetError } from '../domain/errors.ts';
 import { GECKO } from '../domain/model-call.ts';
 import type { Settings } from '../settings.ts';
 import { type CommandContext, type CommonFlags, type OpenApp, withApp } from './context.ts';
-import { bytesFrom, numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
+import { numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
 import { planBatch } from './plan.ts';
 import { addRecipeFlags, type RecipeFlags, recipeFrom } from './recipe-flags.ts';
+import { addSelectionFlags, type SelectionFlags, selectionFrom } from './selection-flags.ts';
 import { workAndReport } from './work-and-report.ts';
 
-interface RunFlags extends CommonFlags, RecipeFlags {
+interface RunFlags extends CommonFlags, RecipeFlags, SelectionFlags {
   inputDir?: string;
   files?: string[];
-  pattern?: string[];
-  recursive: boolean;
-  maxFileSize: number;
   maxConcurrent?: number;
   maxRetries?: number;
   timeout?: number;
@@ -31,23 +29,14 @@ interface RunFlags extends CommonFlags, RecipeFlags {
   quiet?: boolean;
 }
 
-const MAX_FILE_BYTES = 20 * 1024 * 1024;
-
 export function runCommand(context: CommandContext): Command {
   const command = new Command('run')
-    .description('work off images and documents: files, directories or globs')
-    .argument('[inputs...]', 'files, directories or globs');
-  return addRecipeFlags(command)
+    .description('work off images and documents: files, directories, globs or manifests')
+    .argument('[inputs...]', 'files, directories, globs, or manifests (.json .jsonl .csv)');
+  addRecipeFlags(command)
     .option('--input-dir <dir>', 'same as a positional input')
-    .option('--files <files...>', 'same as positional inputs')
-    .option('--pattern <glob...>', 'which files of a directory; ! in front leaves out')
-    .option('--recursive', 'with subfolders (default)', true)
-    .option('--no-recursive', 'leave subfolders out')
-    .addOption(
-      new Option('--max-file-size <size>', 'larger files are refused, e.g. 500KB')
-        .argParser(bytesFrom)
-        .default(MAX_FILE_BYTES, '20MB'),
-    )
+    .option('--files <files...>', 'same as positional inputs');
+  return addSelectionFlags(command)
     .option('--max-concurrent <n>', 'items in work at once, up to 1000 (default: 5)', wholeFrom)
     .option('--max-retries <n>', 'tries of one model call, up to 20 (default: 5)', wholeFrom)
     .option('--timeout <seconds>', 'for one model call, 1 to 600 (default: 120)', numberFrom)
@@ -91,12 +80,7 @@ function requestFrom(
   const defaults = { ...settings.recipe, ...(simulated && open.simulatedSettings) };
   return {
     inputs: inputs.map((input) => (input.startsWith('gs://') ? input : resolve(context.cwd, input))),
-    selection: {
-      patterns: flags.pattern ?? [],
-      recursive: flags.recursive,
-      maxFileBytes: flags.maxFileSize,
-      exclude: [outputRoot, settings.home],
-    },
+    selection: selectionFrom(flags, [outputRoot, settings.home]),
     ...recipeFrom(context, open, flags, defaults),
     simulated,
     force: flags.force === true,

@@ -1,5 +1,5 @@
-import { settledItems } from '../app/finalize-batch.ts';
 import { readBatch } from '../app/read-batch.ts';
+import { refusedItems } from '../app/refused-items.ts';
 import { workOff } from '../app/work-off.ts';
 import { type Batch, type Counts, passRateOf } from '../domain/batch.ts';
 import { unpricedModels } from '../domain/cost.ts';
@@ -41,21 +41,15 @@ async function report(context: CommandContext, { app }: OpenApp, batchId: string
   for (const line of endingLines(context, batch, counts)) context.note(line);
   const print = flags.json ? context.note : context.out;
   for (const line of summaryLines(view, now)) print(line);
+  const refused = counts.skipped === 0 ? {} : await refusedItems(app, batchId);
+  const reasons = Object.entries(refused).map(([code, count]) => `${count} ${code}`);
+  if (reasons.length > 0) print(`refused: ${reasons.join(', ')}; the reasons are in failed/`);
   print(`Results  ${batch.outputDir}`);
   if (batch.report !== undefined) print(`Report   ${batch.report}`);
-  if (flags.json) context.out(JSON.stringify(runDocument(batch, counts, now), null, 2));
-  const refused = flags.minPassRate === undefined ? 0 : await refusedItems(app, batchId);
-  context.exit(exitCode(context, batch, { ...counts, error: counts.error + refused }, flags.minPassRate));
-}
-
-/** Inputs refused at the gate: a check of a catalogue must not pass because its pictures could not be read. */
-async function refusedItems(app: OpenApp['app'], batchId: string): Promise<number> {
-  let refused = 0;
-  for await (const { item } of settledItems(app, batchId)) {
-    const code = item.summary?.code;
-    if (item.state === 'skipped' && code !== 'already_done' && code !== 'unfinished_elsewhere') refused += 1;
-  }
-  return refused;
+  if (flags.json) context.out(JSON.stringify({ ...runDocument(batch, counts, now), refused }, null, 2));
+  // A check of a catalogue must not pass because its pictures could not be read.
+  const missed = flags.minPassRate === undefined ? 0 : Object.values(refused).reduce((sum, count) => sum + count, 0);
+  context.exit(exitCode(context, batch, { ...counts, error: counts.error + missed }, flags.minPassRate));
 }
 
 function endingLines(context: CommandContext, batch: Batch, counts: Counts): string[] {

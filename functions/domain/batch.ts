@@ -3,6 +3,7 @@ import { dropSchema } from './drop.ts';
 import { errorCodeSchema } from './errors.ts';
 import { inputCursorSchema } from './message.ts';
 import { fileRefSchema, laneSchema } from './model-call.ts';
+import { momentOf } from './moment.ts';
 
 export const TERMINAL_STATES = ['passed', 'failed', 'error', 'cancelled', 'skipped'] as const;
 export type TerminalState = (typeof TERMINAL_STATES)[number];
@@ -152,11 +153,31 @@ export const runSettingsSchema = z.object({
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
+const momentSchema = z.string().refine((text) => momentOf(text, 0) !== undefined, 'no moment such as 2026-11-01 or 7d');
+
+/** While a sample is chosen, some bytes for each of its items are in messages and in the batch's document. */
+export const MAX_SAMPLE = 10_000;
+
+/** Columns of manifests that have a column in tables; the rest stand together. */
+export const MAX_COLUMNS = 200;
+
 /** Which files of the inputs become items. */
 export const selectionSchema = z.object({
   patterns: z.array(z.string()),
   recursive: z.boolean(),
   maxFileBytes: z.number().int().positive(),
+  /** Smaller files are left aside. */
+  minBytes: z.number().int().positive().optional(),
+  /** Only files written at this moment or later; as `momentOf` takes it, so that the same command stays the same. */
+  modifiedAfter: momentSchema.optional(),
+  /** Only files written before this moment. */
+  modifiedBefore: momentSchema.optional(),
+  /** The first so many items, in order. */
+  limit: z.number().int().positive().optional(),
+  /** So many items, chosen by a hash of each with the seed. */
+  sample: z.object({ size: z.number().int().positive().max(MAX_SAMPLE), seed: z.number().int() }).optional(),
+  /** Folders and buckets that rows of manifests may name files in; anywhere, if it is not set. */
+  within: z.array(z.string()).optional(),
   /** Folders whose files are never inputs: results and state of proofsheet itself. */
   exclude: z.array(z.string()).optional(),
 });
@@ -214,6 +235,8 @@ export const batchSchema = z.object({
   sealed: z.boolean(),
   /** Files that were met and left aside, by reason. */
   ignored: z.record(z.string(), z.number()),
+  /** Columns that manifests brought, as they were met. */
+  columns: z.array(z.string()).optional(),
   cancelRequested: z.boolean(),
   pause: z.object({ code: errorCodeSchema, message: z.string(), until: z.number().optional() }).optional(),
   /** Grows each time a finished batch is opened again. */

@@ -19,6 +19,7 @@ const CODES = {
     'The prompt asks for a column that the item does not have; add it to the manifest or change the prompt.',
   source_changed: 'The file changed after the batch was planned; run again to take the new version.',
   superseded: 'A newer version of the file took its place and is an item of its own; nothing to do.',
+  bad_row: 'The row of the manifest could not be understood; correct it and run again.',
   already_done: 'The same picture was done with the same settings before; --force does it again.',
   unfinished_elsewhere: 'The same picture is unfinished in another batch; resume or cancel that batch.',
   // answers of a model that are no use (they are paid for)

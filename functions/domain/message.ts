@@ -1,13 +1,16 @@
 import { z } from 'zod';
 
 /**
- * The last input and name done. `ignored` counts, by reason, the files left aside up to there: with the cursor, because a page
- * that is listed twice must not be counted twice.
+ * The last input done, and the last name or row in it. `ignored` counts, by reason, the files left aside up to there, and
+ * `taken` the items: with the cursor, because a page that is listed twice must not be counted twice. `sample` says how far the
+ * choice of a sample is: first the best ranks, one behind the other, then the last rank that is taken.
  */
 export const inputCursorSchema = z.object({
   input: z.number().int().nonnegative(),
   after: z.string(),
   ignored: z.record(z.string(), z.number()).optional(),
+  taken: z.number().int().nonnegative().optional(),
+  sample: z.union([z.object({ best: z.string() }), z.object({ last: z.string() })]).optional(),
 });
 export type InputCursor = z.infer<typeof inputCursorSchema>;
 

@@ -1,6 +1,7 @@
 import picomatch from 'picomatch';
 import type { Selection } from './batch.ts';
 import { type ErrorCode, ProofsheetError, remedyFor } from './errors.ts';
+import { momentOf } from './moment.ts';
 
 /** Left aside without a word to the user but a count by `reason`. */
 type Ignored = { kind: 'ignore'; reason: string };
@@ -13,10 +14,14 @@ type Refused = { kind: 'refuse'; code: ErrorCode; message: string };
  */
 export type Intake = 'image' | 'document' | 'bytes';
 
-/** What a listing knows of a file: path below the listed root, with `/`. */
+/** How a file came to be considered: found in a folder, named by a row of a manifest, or named in the command itself. */
+export type Origin = 'listing' | 'manifest' | 'command';
+
+/** What is known of a file before it is read: path below the listed root, with `/`; size and time where they were looked up. */
 export interface ListedFile {
   path: string;
-  bytes: number;
+  bytes?: number;
+  modifiedAt?: number;
   problem?: ErrorCode;
 }
 
@@ -38,22 +43,27 @@ const IMAGE_NAME =
 const DOCUMENT_NAME = /\.(txt|text|md|markdown|csv|tsv|jsonl?|ndjson|pdf)$/i;
 
 /**
- * Decides about a listed file before it is read. A file that the user named himself (`explicit`) is never ignored: name
- * filters are for listings. Errors: `usage` for a pattern that cannot be understood.
+ * Decides about a file before it is read. Patterns are for listings and manifests, not for a file that the command names;
+ * by-products are passed over in listings only. `startedAt` is when the batch was: `7d` means seven days before it.
+ * Errors: `usage` for a pattern that cannot be understood.
  */
 export function considerFile(
   entry: ListedFile,
   selection: Selection,
-  explicit = false,
+  { origin, startedAt }: { origin: Origin; startedAt: number },
 ): Ignored | Refused | { kind: 'read' } {
-  if (!explicit) {
+  if (origin === 'listing') {
     const byProduct = byProductReason(entry.path);
     if (byProduct !== undefined) return { kind: 'ignore', reason: byProduct };
-    if (!isWanted(entry.path, selection.patterns)) return { kind: 'ignore', reason: 'not matched by the pattern' };
+  }
+  if (origin !== 'command' && !isWanted(entry.path, selection.patterns)) {
+    return { kind: 'ignore', reason: 'not matched by the pattern' };
   }
   if (entry.problem !== undefined) return refuse(entry.problem, `${entry.path}: ${remedyFor(entry.problem)}`);
+  const filtered = filterReason(entry, selection, startedAt);
+  if (filtered !== undefined) return { kind: 'ignore', reason: filtered };
   if (entry.bytes === 0) return refuse('empty_file', `${entry.path} has no bytes; upload it again.`);
-  if (entry.bytes > selection.maxFileBytes) {
+  if (entry.bytes !== undefined && entry.bytes > selection.maxFileBytes) {
     return refuse(
       'file_too_large',
       `${entry.path} has ${grouped(entry.bytes)} bytes, above the limit of ${grouped(selection.maxFileBytes)}; raise --max-file-size or shrink it.`,
@@ -70,6 +80,22 @@ export function byProductReason(path: string): string | undefined {
 /** True when a user would expect a picture behind the name. */
 export function isCalledPicture(path: string): boolean {
   return IMAGE_NAME.test(path);
+}
+
+/** True when size and time of a file must be known to tell whether it is selected. */
+export function needsFacts({ minBytes, modifiedAfter, modifiedBefore }: Selection): boolean {
+  return minBytes !== undefined || modifiedAfter !== undefined || modifiedBefore !== undefined;
+}
+
+function filterReason(entry: ListedFile, selection: Selection, startedAt: number): string | undefined {
+  const { minBytes, modifiedAfter, modifiedBefore } = selection;
+  if (minBytes !== undefined && entry.bytes !== undefined && entry.bytes < minBytes) return 'smaller than --min-size';
+  if (entry.modifiedAt === undefined) return undefined;
+  const moment = (text: string | undefined) => (text === undefined ? undefined : momentOf(text, startedAt));
+  if (entry.modifiedAt < (moment(modifiedAfter) ?? Number.NEGATIVE_INFINITY)) return 'older than --modified-after';
+  if (entry.modifiedAt >= (moment(modifiedBefore) ?? Number.POSITIVE_INFINITY))
+    return 'not older than --modified-before';
+  return undefined;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface StartOptions extends Pick<StartRequest, 'run' | 'outputRoot' | 
   recipeSettings(given: Record<string, unknown>): Record<string, unknown>;
   /** Why a place may not be read; undefined if it may. */
   problemWith(uri: string): string | undefined;
+  /** The places that may be read, for files that manifests name. */
+  within: string[];
   /** What `run_all` without a prefix means; undefined where there is no such place. */
   everything: string | undefined;
   /** Folders whose files are never inputs. */
@@ -76,7 +78,10 @@ function requestFrom(body: StartBody, options: StartOptions): StartRequest {
   const inputs = inputsOf(body, options);
   return {
     inputs,
-    selection: { patterns: [], recursive: true, maxFileBytes: MAX_FILE_BYTES, exclude: options.exclude },
+    selection: {
+      ...{ patterns: [], recursive: true, maxFileBytes: MAX_FILE_BYTES },
+      ...{ exclude: options.exclude, within: options.within },
+    },
     recipe: body.recipe ?? 'fidelity',
     recipeSettings: options.recipeSettings(body.settings ?? {}),
     simulated: options.simulated,

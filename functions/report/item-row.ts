@@ -27,6 +27,8 @@ export interface ItemRow {
   cost_usd: number | null;
   calls: number;
   seconds: number;
+  /** Columns that a manifest brought along. */
+  metadata: Readonly<Record<string, string>>;
   /** Its value in the column that the batch is grouped by; null without one. Only in grouped batches. */
   group?: string | null;
 }
@@ -47,6 +49,7 @@ export function itemRow({ item, detail }: ReportItem, groupBy?: string): ItemRow
     cost_usd: summary === undefined ? 0 : usd(summary),
     calls: summary?.calls ?? 0,
     seconds: summary?.seconds ?? 0,
+    metadata: item.metadata,
     ...(groupBy !== undefined && { group: groupOf(item, groupBy) ?? null }),
   };
 }

@@ -45,6 +45,7 @@ export function detailRecord({ item, detail }: ReportItem) {
   return {
     id: item.id,
     source: item.source,
+    metadata: Object.entries(item.metadata),
     message: item.summary?.message ?? '',
     remedy: item.state !== 'passed' && item.summary?.code ? remedyFor(item.summary.code) : '',
     calls: item.summary?.calls ?? 0,

@@ -18,6 +18,8 @@ export interface RunDocument {
   seconds: number;
   output_dir: string;
   report: string | null;
+  /** Files that were left aside, by reason. */
+  ignored: Readonly<Record<string, number>>;
 }
 
 /** A report written piece by piece: nothing of an item is kept once its text is out. */

@@ -27,6 +27,7 @@ export function runDocument(batch: Batch, counts: Counts, now: number): RunDocum
     seconds: Math.max(0, (batch.finishedAt ?? now) - batch.createdAt) / 1000,
     output_dir: batch.outputDir,
     report: batch.report ?? null,
+    ignored: batch.ignored,
   };
 }
 

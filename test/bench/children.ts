@@ -58,15 +58,26 @@ export function startChild(script: string, args: readonly string[], flags: reado
   return spawn(process.execPath, [...flags, path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
+/** What a manifest worker measured. */
+export interface ManifestResult {
+  wallMs: number;
+  peakMb: number;
+  items: number;
+}
+
 /** Starts a product worker with the flags of Node that the first line of the command line gives to it. */
-export function startProduct(args: readonly string[]): ChildProcess {
+export function startProduct(args: readonly string[], script = 'product-worker.ts'): ChildProcess {
   const [line = ''] = readFileSync(new URL('../../functions/cli.ts', import.meta.url), 'utf8').split('\n', 1);
   const flags = line.split(' ').filter((word) => word.startsWith('--'));
-  return startChild('product-worker.ts', args, flags);
+  return startChild(script, args, flags);
 }
 
 export function runProduct(args: readonly string[]): Promise<ProductResult> {
   return resultOf<ProductResult>(startProduct(args));
+}
+
+export function planManifest(args: readonly string[]): Promise<ManifestResult> {
+  return resultOf<ManifestResult>(startProduct(args, 'manifest-worker.ts'));
 }
 
 /** Runs a worker to its end and gives what it printed. */

@@ -1,6 +1,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Bench, memory, narrowService, overhead, type Row, recovery, throughput } from './goals.ts';
+import { largeManifest } from './manifest-goal.ts';
 import { largeReport } from './report-goal.ts';
 import { openWorkspace } from './workspace.ts';
 
@@ -12,6 +13,7 @@ const GOALS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   d: narrowService,
   e: recovery,
   f: largeReport,
+  g: largeManifest,
 };
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });

@@ -26,7 +26,7 @@ describe('run', () => {
     expect(first.code).toBe(0);
     expect(Object.keys(run)).toEqual([
       ...['batch_id', 'name', 'state', 'recipe', 'lane', 'simulated', 'counts', 'calls', 'cost_usd', 'seconds'],
-      ...['output_dir', 'report'],
+      ...['output_dir', 'report', 'ignored', 'refused'],
     ]);
     expect(run).toMatchObject({
       ...{ name: 'Mugs', state: 'finished', recipe: 'fidelity', lane: 'standard', simulated: false, calls: 21 },

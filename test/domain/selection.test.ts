@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { considerFile, considerKind, type ListedFile } from '../../functions/domain/selection.ts';
+import type { Selection } from '../../functions/domain/batch.ts';
+import { considerFile, considerKind, type ListedFile, type Origin } from '../../functions/domain/selection.ts';
 
 const selection = (...patterns: string[]) => ({ patterns, recursive: true, maxFileBytes: 20_000_000 });
+const consider = (entry: ListedFile, chosen: Selection, origin: Origin = 'listing') =>
+  considerFile(entry, chosen, { origin, startedAt: Date.UTC(2026, 10, 21) });
 const file = (path: string, more: Partial<ListedFile> = {}): ListedFile => ({ path, bytes: 1000, ...more });
 
 describe('considerFile: by-products are ignored with a reason', () => {
@@ -22,20 +25,20 @@ describe('considerFile: by-products are ignored with a reason', () => {
     ['gsutil/tmp/parallel_composite_uploads/for_details_see/gsutil_help_cp/1f_0', 'part of an upload'],
     ['shoes/gcloud/tmp/parallel_composite_uploads/see_gcloud_storage_cp_help_for_details/x', 'part of an upload'],
   ])('%s: %s', (path, reason) => {
-    expect(considerFile(file(path, { bytes: 0 }), selection())).toEqual({ kind: 'ignore', reason });
-    expect(considerFile(file(path), selection('*'))).toEqual({ kind: 'ignore', reason });
+    expect(consider(file(path, { bytes: 0 }), selection())).toEqual({ kind: 'ignore', reason });
+    expect(consider(file(path), selection('*'))).toEqual({ kind: 'ignore', reason });
   });
 
   it.each(['red.jpg', 'shoes/red shoe.png', 'a..b.jpg', 'party.jpg', 'x/thumbs.db.png', 'tmp/red.jpg', 'noending'])(
     '%s is read',
     (path) => {
-      expect(considerFile(file(path), selection())).toEqual({ kind: 'read' });
+      expect(consider(file(path), selection())).toEqual({ kind: 'read' });
     },
   );
 
   it('reads what the user named himself, whatever it is called', () => {
-    expect(considerFile(file('.hidden.jpg'), selection('*.png'), true)).toEqual({ kind: 'read' });
-    expect(considerFile(file('.hidden.jpg', { bytes: 0 }), selection(), true)).toMatchObject({ code: 'empty_file' });
+    expect(consider(file('.hidden.jpg'), selection('*.png'), 'command')).toEqual({ kind: 'read' });
+    expect(consider(file('.hidden.jpg', { bytes: 0 }), selection(), 'command')).toMatchObject({ code: 'empty_file' });
   });
 });
 
@@ -54,15 +57,15 @@ describe('considerFile: refusals', () => {
     ],
     [{ problem: 'file_missing' }, 'file_missing', expect.stringContaining('a/red.jpg: The file is no longer there')],
   ] as const)('%j: %s', (more, code, message) => {
-    expect(considerFile(file('a/red.jpg', more), selection())).toEqual({ kind: 'refuse', code, message });
+    expect(consider(file('a/red.jpg', more), selection())).toEqual({ kind: 'refuse', code, message });
   });
 
   it('reads a file of exactly the limit', () => {
-    expect(considerFile(file('red.jpg', { bytes: 20_000_000 }), selection())).toEqual({ kind: 'read' });
+    expect(consider(file('red.jpg', { bytes: 20_000_000 }), selection())).toEqual({ kind: 'read' });
   });
 
   it('looks at the name first: what no pattern wants is no refusal', () => {
-    expect(considerFile(file('red.jpg', { bytes: 0 }), selection('*.png'))).toMatchObject({ kind: 'ignore' });
+    expect(consider(file('red.jpg', { bytes: 0 }), selection('*.png'))).toMatchObject({ kind: 'ignore' });
   });
 });
 
@@ -93,11 +96,11 @@ describe('considerFile: patterns', () => {
     [['*'], 'a/b/c', true],
     [['*.jpg'], 'back\\slash.jpg', true],
   ] as const)('%j on %s: %s', (patterns, path, wanted) => {
-    expect(considerFile(file(path), selection(...patterns)).kind).toBe(wanted ? 'read' : 'ignore');
+    expect(consider(file(path), selection(...patterns)).kind).toBe(wanted ? 'read' : 'ignore');
   });
 
   it('calls a pattern without content a usage error', () => {
-    expect(() => considerFile(file('red.jpg'), selection(''))).toThrow(expect.objectContaining({ code: 'usage' }));
+    expect(() => consider(file('red.jpg'), selection(''))).toThrow(expect.objectContaining({ code: 'usage' }));
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type App, createApp } from '../../functions/app/app.ts';
@@ -41,6 +41,25 @@ describe('start', () => {
     });
     await work();
     expect((await get('/api/batch/status')).body).toMatchObject({ state: 'finished', counts: { total: 2, passed: 2 } });
+  });
+
+  it('takes a manifest, whose rows lead to no place that may not be read', async () => {
+    const { post, photos, work, get } = await world(['a-first.png']);
+    const manifest = join(photos, 'catalog.json');
+    writeFileSync(manifest, JSON.stringify([{ path: 'a-first.png', sku: 'A' }, '/etc/hostname.png', '../home/x.png']));
+    const started = await post('/api/batch/start', { image_uris: [manifest] });
+    expect(started).toMatchObject({ status: 202, body: { image_count: 3 } });
+    await work();
+    const { body } = await get(`/api/batches/${started.body.batch_id}/items`);
+    const items: { name: string; status: string; message: string }[] = body.items;
+    expect(items.map(({ name, status }) => [name, status]).sort()).toEqual([
+      ['A.png', 'passed'],
+      ['catalog.json line 1', 'skipped'],
+      [expect.stringMatching(/^catalog\.json line 1-[0-9a-f]{6}$/), 'skipped'],
+    ]);
+    for (const { message } of items.filter(({ status }) => status === 'skipped')) {
+      expect(message).toContain(`is outside of ${photos}`);
+    }
   });
 
   it('lets only as many batches run as may, also of those that are started at once', async () => {
@@ -240,6 +259,7 @@ async function world(names: readonly string[], options: { token?: string } = {})
       simulated: false,
       maxRunning: 1,
       recipeSettings: (given) => ({ textModel: 'm', imageModel: 'm', judgeModel: 'm', ...given }),
+      within: [photos],
       problemWith: (uri) => (uri.startsWith(photos) ? undefined : `${uri} may not be read.`),
       everything: photos,
       exclude: [],

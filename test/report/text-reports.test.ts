@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { NO_COUNTS } from '../../functions/domain/batch.ts';
+import { MAX_COLUMNS, NO_COUNTS } from '../../functions/domain/batch.ts';
 import type { ReportItem } from '../../functions/report/item-row.ts';
 import { EXPORT_FORMATS, type ExportFormat, renderExport, runDocument } from '../../functions/report/text-reports.ts';
 import {
@@ -20,12 +20,12 @@ beforeAll(() => {
   entries = [...syntheticItems(batch, 30, [undrawnProduct()]), hostileItem(batch), textItem(batch)];
 });
 
-async function render(format: ExportFormat, of = entries): Promise<string> {
+async function render(format: ExportFormat, of = entries, from = batch): Promise<string> {
   async function* stream() {
     yield* of;
   }
   const parts: string[] = [];
-  for await (const part of renderExport(format, batch, countsOf(of), stream())) parts.push(part);
+  for await (const part of renderExport(format, from, countsOf(of), stream())) parts.push(part);
   return parts.join('');
 }
 
@@ -59,7 +59,9 @@ describe('items.jsonl', () => {
     expect(lines).toHaveLength(32);
     for (const line of lines) {
       expect(Object.keys(JSON.parse(line))).toEqual(
-        'item_id name source status score attempts code message result verdicts cost_usd calls seconds'.split(' '),
+        'item_id name source status score attempts code message result verdicts cost_usd calls seconds metadata'.split(
+          ' ',
+        ),
       );
     }
     const first = JSON.parse(lines[0] ?? '');
@@ -109,6 +111,25 @@ describe('results.csv', () => {
     expect(rows.at(-1)?.[2]).toBe('Two\nlines, "quoted"');
     const reasons = rows.slice(1).map(([, status, , , error]) => [status === 'passed', error === '']);
     expect(reasons.filter(([passed, silent]) => passed !== silent)).toEqual([]);
+  });
+
+  it('has the columns of manifests behind its own, and too many of them in one cell', async () => {
+    const metadata = { Title: 'Mug, "blue"', status: '=new', extra: 'more' };
+    const withData = entries
+      .slice(0, 2)
+      .map((entry, n) => ({ ...entry, item: { ...entry.item, ...(n === 0 && { metadata }) } }));
+    const few = parseCsv(await render('csv', withData, { ...batch, columns: ['Title', 'status', '-x'] }));
+    expect(few.map((row) => row.slice(13))).toEqual([
+      ['Title', 'input_status', "'-x"],
+      ['Mug, "blue"', "'=new", ''],
+      ['', '', ''],
+    ]);
+    const columns = ['Title', ...Array.from({ length: MAX_COLUMNS - 1 }, (_, n) => `column ${n}`)];
+    const many = parseCsv(await render('csv', withData, { ...batch, columns }));
+    expect(many.map((row) => row.at(-1))).toEqual(['more_columns', '{"status":"=new","extra":"more"}', '{}']);
+    expect(new Set(many.map((row) => row.length))).toEqual(new Set([13 + MAX_COLUMNS + 1]));
+    const row = JSON.parse(await render('jsonl', withData.slice(0, 1)));
+    expect(row.metadata).toEqual(metadata);
   });
 
   it('has no cell that runs', async () => {

@@ -93,6 +93,7 @@
       shown,
       rubricOf(detail),
       billOf(row, detail),
+      columnsOf(detail),
       element('p', { class: 'source quiet' }, 'Source ', element('bdi', {}, detail.source)),
     ];
     return parts.filter((part) => part !== '');
@@ -194,6 +195,23 @@
       'Bill',
       element('p', { class: 'quiet' }, total),
       element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Bill' }, table),
+    );
+  }
+
+  function columnsOf(detail) {
+    if (detail.metadata.length === 0) return '';
+    const lines = detail.metadata.map(([column, value]) =>
+      element(
+        'tr',
+        {},
+        element('th', { scope: 'row' }, element('bdi', {}, column)),
+        element('td', {}, element('bdi', {}, value)),
+      ),
+    );
+    const table = element('table', {}, element('tbody', {}, lines));
+    return section(
+      'Catalogue data',
+      element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Catalogue data' }, table),
     );
   }
 

@@ -1,0 +1,119 @@
+import { parse as parseCsv } from 'csv-parse/sync';
+import type { Parsed, RecordFormat, Scanner } from './read-records.ts';
+
+const [QUOTE, BACKSLASH, NEWLINE, RETURN, SPACE, COMMA, LIST_END] = codesOf('"\\\n\r ,]');
+const OPENING = codesOf('{[');
+const CLOSING = codesOf('}]');
+
+/** Rows of a table as they stand, where the delimiter is only known to be one of these. */
+export function tableTexts(delimiters: string): RecordFormat<string> {
+  return { scanner: () => tableScanner(delimiters), parse: (value) => ({ value }) };
+}
+
+/** Rows of a table as an object of its columns. Quotes are as in RFC 4180, and tolerated within a cell. */
+export function tableRows(delimiter: string, columns: readonly string[]): RecordFormat<Record<string, string>> {
+  const rowOf = (text: string, relaxed: boolean) => tableRow(tableCells(text, delimiter, relaxed), columns, delimiter);
+  return {
+    scanner: () => tableScanner(delimiter),
+    parse: (text) => rowOf(text, false),
+    // A quote that is not closed would swallow the rows behind it: the first line alone, its quotes taken as they are.
+    again: { scanner: () => endOfLine, parse: (text) => rowOf(text, true) },
+  };
+}
+
+/** Cells of one row, without blanks around them; undefined when its quotes cannot be understood. */
+export function tableCells(text: string, delimiter: string, relaxed = false): string[] | undefined {
+  // Most rows, and far cheaper.
+  if (!text.includes('"')) return text.split(delimiter).map((cell) => cell.trim());
+  try {
+    const options = { delimiter, trim: true, relax_quotes: relaxed, record_delimiter: ['\r\n', '\n', '\r'] };
+    const rows: string[][] = parseCsv(text, options);
+    return rows[0] ?? [];
+  } catch {
+    return undefined;
+  }
+}
+
+/** One JSON value on each line. */
+export function jsonLines(): RecordFormat<unknown> {
+  return { scanner: () => endOfLine, parse: parseJson };
+}
+
+/** Elements of a JSON array, from behind its bracket or behind a comma on. */
+export function jsonElements(): RecordFormat<unknown> {
+  return {
+    scanner: jsonScanner,
+    parse: parseJson,
+    unclosed: 'the file ends before its list is closed; rows may be missing',
+  };
+}
+
+const endOfLine: Scanner = (unit, following) =>
+  unit === NEWLINE || (unit === RETURN && following !== NEWLINE) ? 'end' : 'within';
+
+function tableScanner(delimiters: string): Scanner {
+  const delimiterCodes = codesOf(delimiters);
+  let isQuoted = false;
+  let isFresh = true;
+  return (unit, following) => {
+    if (unit === QUOTE && (isQuoted || isFresh)) {
+      isQuoted = !isQuoted;
+      // The second of a pair opens again.
+      isFresh = !isQuoted;
+    } else if (!isQuoted) {
+      if (endOfLine(unit, following) === 'end') return 'end';
+      isFresh = delimiterCodes.includes(unit) || (isFresh && unit === SPACE);
+    }
+    return 'within';
+  };
+}
+
+function tableRow(
+  cells: string[] | undefined,
+  columns: readonly string[],
+  delimiter: string,
+): Parsed<Record<string, string>> | undefined {
+  if (cells === undefined) return { problem: 'a quote is not closed, or stands where none may' };
+  if (cells.every((cell) => cell === '')) return undefined;
+  const [has, shall] = [cells.length, columns.length];
+  if (has < shall) return { problem: `it has fewer cells (${has}) than the table has columns (${shall})` };
+  if (cells.slice(shall).some((cell) => cell !== '')) {
+    const sign = delimiter === '\t' ? 'a tab' : `"${delimiter}"`;
+    const remedy = `put cells that hold ${sign} in quotes`;
+    return { problem: `it has more cells (${has}) than the table has columns (${shall}); ${remedy}` };
+  }
+  return { value: Object.fromEntries(columns.map((column, index) => [column, cells[index] ?? ''])) };
+}
+
+function jsonScanner(): Scanner {
+  let depth = 0;
+  let isString = false;
+  let isEscaped = false;
+  return (unit) => {
+    if (isString) {
+      // No string goes over lines: behind one that was not closed, reading begins anew.
+      if (unit === NEWLINE) return 'end';
+      if (unit === QUOTE && !isEscaped) isString = false;
+      isEscaped = unit === BACKSLASH && !isEscaped;
+      return 'within';
+    }
+    if (unit === QUOTE) isString = true;
+    else if (OPENING.includes(unit)) depth += 1;
+    else if (unit === LIST_END && depth === 0) return 'close';
+    else if (CLOSING.includes(unit)) depth = Math.max(0, depth - 1);
+    else if (unit === COMMA && depth === 0) return 'end';
+    return 'within';
+  };
+}
+
+function parseJson(text: string): Parsed<unknown> {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return { problem: 'it is no valid JSON' };
+  }
+}
+
+function codesOf(signs: string): number[] {
+  return Array.from(signs, (sign) => sign.charCodeAt(0));
+}
