@@ -5,6 +5,7 @@ import type { Item } from '../../functions/domain/batch.ts';
 import { ACK, type Message } from '../../functions/domain/message.ts';
 import { type AppWorldOptions, appWorld } from '../support/app-world.ts';
 import { crashingPlatform } from '../support/crashing-platform.ts';
+import { dropWorld } from '../support/drop-world.ts';
 
 const TICK: Message = { kind: 'tick' };
 const MINUTE_MS = 60_000;
@@ -262,6 +263,22 @@ describe('the sweep', () => {
     const published = await sweepFor(10);
     expect(published.filter((message) => message.kind === 'expand')).toHaveLength(2);
     expect(idsOf(published.filter((message) => message.kind === 'process'))).toEqual(all.slice(0, 4));
+  });
+
+  it('has a drop looked at and closed, whatever becomes of the messages about it', async () => {
+    const drops = await dropWorld();
+    await drops.ingest(await drops.upload('shoes/left.png'));
+    await drops.ingest(await drops.upload('shoes/right.png'));
+    for (let minute = 0; minute < 30; minute += 1) {
+      if (minute % 2 === 0) drops.messages.waiting.splice(0);
+      await drops.deliverDue();
+      drops.wait(MINUTE_MS);
+      expect(await dispatch(drops.app, TICK)).toEqual(ACK);
+    }
+    const [batch, ...others] = await drops.batches();
+    expect(others).toEqual([]);
+    expect(batch).toMatchObject({ name: 'shoes', state: 'finished' });
+    expect(await drops.items(batch?.id ?? '')).toEqual(['shoes/left.png passed', 'shoes/right.png passed']);
   });
 
   it('is done by one at a time', async () => {
