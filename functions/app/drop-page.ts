@@ -1,4 +1,4 @@
-import { type Drop, isTooOld, type Look, looksFrom } from '../domain/drop.ts';
+import { CLOCK_MARGIN_MS, type Drop, isTooOld, type Look, looksFrom } from '../domain/drop.ts';
 import { DROP_FILE, READY_FILE, sourceOf } from '../domain/drop-gate.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { FileEntry } from '../platform/ports.ts';
@@ -54,7 +54,7 @@ export async function lookAtPage(
       images: look.images + taken.images,
       newestAt: Math.max(look.newestAt, ...there.map(({ version }) => version.createdAt)),
       growing: look.growing || whole.length < due.length,
-      ignored: withIgnored(look.ignored, taken.considered),
+      ignored: withIgnored(look.ignored, taken.ignored),
       ...(readyAt !== undefined && readyAt >= batch.drop.since && { readyAt }),
     },
   };
@@ -82,7 +82,8 @@ async function askAbout(app: App, batch: DropBatch, { version }: VersionedEntry)
 }
 
 interface Taken {
-  considered: readonly Considered[];
+  /** Why the others were left aside. */
+  ignored: readonly string[];
   /** Items among the files, new and old. */
   images: number;
 }
@@ -111,8 +112,14 @@ async function takeNew(
   const loop = await loopAmong(app, batch, items);
   if (loop !== undefined) return loop;
   await addPage(app, batch, considered);
-  const left = own.map(() => ({ kind: 'ignored', reason: 'of proofsheet itself' }) as const);
-  return { considered: [...considered, ...left], images: known.size + items.length };
+  const reasons = fresh.flatMap((file, index) => reasonOf(considered[index], file, batch));
+  return { ignored: [...reasons, ...own.map(() => 'of proofsheet itself')], images: known.size + items.length };
+}
+
+/** What an earlier batch may have left aside already is not counted again. */
+function reasonOf(considered: Considered | undefined, { version }: VersionedEntry, { drop }: DropBatch): string[] {
+  const isOld = drop.previous !== undefined && version.createdAt < drop.since + CLOCK_MARGIN_MS;
+  return considered?.kind === 'ignored' && !isOld ? [considered.reason] : [];
 }
 
 /** The last guard against a loop: whatever its cause, it shows in a source that is taken again and again. */
@@ -132,10 +139,8 @@ async function loopAmong(app: App, batch: DropBatch, items: readonly VersionedEn
   return { code: 'loop_suspected', message, drop: {} };
 }
 
-function withIgnored(before: Record<string, number>, considered: readonly Considered[]): Record<string, number> {
+function withIgnored(before: Record<string, number>, reasons: readonly string[]): Record<string, number> {
   const counts = { ...before };
-  for (const entry of considered) {
-    if (entry.kind === 'ignored') counts[entry.reason] = (counts[entry.reason] ?? 0) + 1;
-  }
+  for (const reason of reasons) counts[reason] = (counts[reason] ?? 0) + 1;
   return counts;
 }

@@ -84,12 +84,12 @@ describe('a file that somebody keeps writing', () => {
     const world = await dropWorld();
     for (let n = 0; n < 10; n += 1) {
       await world.upload('shoes/left.png', photo(`version ${n}`));
-      await world.pass(5 * MINUTE, world.newApp());
+      await world.pass(5 * MINUTE, () => world.newApp());
     }
     expect((await world.batches()).map(({ state }) => state)).toEqual(Array.from({ length: 10 }, () => 'finished'));
     await world.upload('shoes/left.png', photo('one too many'));
     await world.upload('bags/tote.png');
-    await world.pass(5 * MINUTE, world.newApp());
+    await world.pass(5 * MINUTE, () => world.newApp());
     const stopped = (await world.batches()).find(({ state }) => state === 'paused');
     expect(stopped?.pause?.message).toBe(
       'gs://inbox/shoes/left.png came 11 times within a day, which looks like a loop: something may write it because it is ' +

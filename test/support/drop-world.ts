@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { type App, createApp, type Limits } from '../../functions/app/app.ts';
-import { closeQuietDrops } from '../../functions/app/close-drops.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
 import { type DropRules, type Ingested, ingestDrop } from '../../functions/app/ingest-drop.ts';
 import type { Batch, Item } from '../../functions/domain/batch.ts';
+import type { Disposal, Message } from '../../functions/domain/message.ts';
 import { arrivalFrom } from '../../functions/domain/object-event.ts';
 import type { Recipe } from '../../functions/engine/recipe.ts';
 import { storageFiles } from '../../functions/platform/google/storage-files.ts';
@@ -106,13 +106,16 @@ export async function dropWorld(of: DropWorldOptions = {}) {
     return await ingestDrop(as, rules, arrival);
   };
 
+  async function deliverOne(as: App, message: Message): Promise<void> {
+    const disposal: Disposal = await dispatch(as, message).catch(() => ({ kind: 'retry' }));
+    if (disposal.kind === 'ack') return;
+    await messages.queue.publish([message], { delayMs: disposal.afterMs ?? 10_000 });
+  }
+
   /** Hands messages out until none is due; what is not acknowledged comes again later. */
-  async function deliverDue(as: App): Promise<void> {
+  async function deliverDue(as: () => App): Promise<void> {
     for (let message = messages.take(); message !== undefined; message = messages.take()) {
-      const disposal = await dispatch(as, message).catch(() => ({ kind: 'retry' }) as const);
-      if (disposal.kind === 'ack') continue;
-      const { afterMs = 10_000 } = disposal as { afterMs?: number };
-      await messages.queue.publish([message], { delayMs: afterMs });
+      await deliverOne(as(), message);
     }
   }
 
@@ -128,17 +131,17 @@ export async function dropWorld(of: DropWorldOptions = {}) {
     },
     wait: (ms: number) => clock.advance(ms),
     /** Hands all events out; those that are refused stay. Gives what became of them. */
-    async deliverEvents(as: App = app): Promise<(Ingested | 'again')[]> {
+    async deliverEvents(as: () => App = () => app): Promise<(Ingested | 'again')[]> {
       const fates: (Ingested | 'again')[] = [];
       for (const event of events.splice(0)) {
-        const fate = await ingest(event, as).catch(() => 'again' as const);
+        const fate = await ingest(event, as()).catch(() => 'again' as const);
         if (fate === 'again') events.push(event);
         fates.push(fate);
       }
       return fates;
     },
-    /** Lets this much time pass: events come, messages are handled, a sweep looks every minute. */
-    async pass(ms: number, as: App = app): Promise<void> {
+    /** Lets this much time pass: events come, messages are handled, a sweep looks every minute. `as` gives the process at work. */
+    async pass(ms: number, as: () => App = () => app): Promise<void> {
       for (let left = ms; ; left -= STEP_MS) {
         await this.deliverEvents(as);
         await deliverDue(as);
@@ -146,11 +149,12 @@ export async function dropWorld(of: DropWorldOptions = {}) {
         if (left <= 0) return;
         clock.advance(Math.min(STEP_MS, left));
         if (Math.floor(clock.now() / 60_000) !== Math.floor((clock.now() - STEP_MS) / 60_000)) {
-          await closeQuietDrops(as);
+          await deliverOne(app, { kind: 'tick' });
         }
       }
     },
-    deliverDue: (as: App = app) => deliverDue(as),
+    deliverDue: (as: () => App = () => app) => deliverDue(as),
+    deliverOne,
     /** All batches, the oldest first. */
     batches: async (): Promise<Batch[]> => (await local.platform.batches.list({ limit: 1000 })).reverse(),
     /** Items as `path state`, in order of path. */
