@@ -8,7 +8,7 @@ import type { Selection } from '../../functions/domain/batch.ts';
 import type { Intake } from '../../functions/domain/selection.ts';
 import type { Recipe } from '../../functions/engine/recipe.ts';
 import { diskFiles } from '../../functions/platform/local/disk-files.ts';
-import type { NewItem } from '../../functions/platform/ports.ts';
+import type { Files, NewItem } from '../../functions/platform/ports.ts';
 import { solidPng, withText } from './png.ts';
 import { tempHome } from './temp-home.ts';
 
@@ -34,21 +34,12 @@ export async function listingWorld(files: Readonly<Record<string, string | Uint8
     /** Files read whole, in order. */
     reads,
     write: (more: Readonly<Record<string, string | Uint8Array>>) => writeFiles(root, more),
-    appFor: (intake: Intake, pageSize = 500) => ({
-      files: counted,
-      recipes: { stub: stubRecipe(intake) },
-      limits: { ...DEFAULT_LIMITS, pageSize },
-    }),
-    batchOver(inputs: readonly string[], selection: Partial<Selection> = {}): PlannedBatch {
-      return {
-        inputs: inputs.map((input) => join(root, input)),
-        recipe: 'stub',
-        recipeSettings: {},
-        recipeFingerprint: 'stub',
-        createdAt: STARTED_AT,
-        selection: { patterns: [], recursive: true, maxFileBytes: 1_000_000, ...selection },
-      };
-    },
+    appFor: (intake: Intake, pageSize?: number) => stubApp(counted, intake, pageSize),
+    batchOver: (inputs: readonly string[], selection: Partial<Selection> = {}) =>
+      plannedOver(
+        inputs.map((input) => join(root, input)),
+        selection,
+      ),
     /** All pages, each asked for twice: the same cursor must give the same page. */
     async list(
       inputs: readonly string[],
@@ -68,6 +59,18 @@ export async function listingWorld(files: Readonly<Record<string, string | Uint8
         cursor = page.next;
       }
     },
+  };
+}
+
+/** What listing needs of an app, with a recipe that takes such files. */
+export function stubApp(files: Files, intake: Intake, pageSize = 500) {
+  return { files, recipes: { stub: stubRecipe(intake) }, limits: { ...DEFAULT_LIMITS, pageSize } };
+}
+
+export function plannedOver(inputs: string[], selection: Partial<Selection> = {}): PlannedBatch {
+  return {
+    ...{ inputs, recipe: 'stub', recipeSettings: {}, recipeFingerprint: 'stub', createdAt: STARTED_AT },
+    selection: { patterns: [], recursive: true, maxFileBytes: 1_000_000, ...selection },
   };
 }
 
