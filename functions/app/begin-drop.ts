@@ -117,7 +117,7 @@ function resolveTerms(app: App, { drop }: DropBatch, file: DropFile): Terms {
     throw new ProofsheetError('usage', `The recipe ${recipe.name} has no setting ${unknown.join(', ')}.`);
   }
   availableModels(app, recipe, settings);
-  checkColumns(recipe, settings);
+  checkColumns(recipe, settings, []);
   return {
     recipe: recipe.name,
     recipeVersion: recipe.version,

@@ -20,6 +20,8 @@ export interface Manifest {
   name: string;
   /** Changes with the file. */
   version: string;
+  /** Of a table, which says them first. */
+  columns?: readonly string[];
   /** Rows from a place on, or all of them. Rows that cannot be understood are among them, as problems. */
   rows(from?: TextPlace): AsyncGenerator<TextRecord<unknown>>;
 }
@@ -44,11 +46,12 @@ export async function openManifest(app: Pick<App, 'files'>, entry: FileEntry): P
   const text: Text = { source, start, signs: signsOf(head.subarray(start), units) };
   const found = await (/\.[ct]sv$/i.test(entry.path) ? openTable(text) : openJson(text));
   if ('reason' in found) return found;
-  const { format, first } = found;
+  const { format, first, columns } = found;
   return {
     uri: entry.uri,
     name: entry.path,
     version: `${entry.modifiedAt}-${entry.bytes}`,
+    ...(columns && { columns }),
     rows: (from = first) => readRecords(source, format, from),
   };
 }
@@ -60,7 +63,7 @@ interface Text {
   /** The beginning of the text, one sign for each unit; only the plain ones among them are what they seem. */
   signs: string;
 }
-type Opened = { format: RecordFormat<unknown>; first: TextPlace } | { reason: string };
+type Opened = { format: RecordFormat<unknown>; first: TextPlace; columns?: string[] } | { reason: string };
 
 function signsOf(head: Uint8Array, units: TextUnits): string {
   return units === 'bytes' ? Buffer.from(head).toString('latin1') : unitsText(head, units);
@@ -82,7 +85,9 @@ async function openTable({ source, start }: Text): Promise<Opened> {
     return { reason: 'its first line names no column for the file of a row, such as path, file or image' };
   }
   const format = tableRows(table.delimiter, table.columns);
-  return header.next === undefined ? { reason: 'it has no rows' } : { format, first: header.next };
+  return header.next === undefined
+    ? { reason: 'it has no rows' }
+    : { format, first: header.next, columns: table.columns };
 }
 
 function textOf(record: TextRecord<string> | undefined): string {

@@ -39,25 +39,30 @@ export function fingerprintOf(recipe: Recipe, settings: Record<string, unknown>)
   return hashOf({ recipe: recipe.name, version: recipe.version, settings });
 }
 
-/** Fails with `usage` for a column that no item has without a manifest, before anything is spent. */
-export function checkColumns(recipe: Recipe, settings: unknown): void {
+/** Fails with `usage` for a column that no item can have with these columns of manifests, before anything is spent. */
+export function checkColumns(recipe: Recipe, settings: unknown, there: readonly string[]): void {
   const columns = recipe.columns(settings);
   if (columns === 'all') return;
-  const unknown = columns.find((column) => column !== NAME_COLUMN);
+  const unknown = columns.find((column) => column !== NAME_COLUMN && !there.includes(column));
   if (unknown === undefined) return;
   throw new ProofsheetError(
     'usage',
-    `The prompt asks for {{${unknown}}}, but without a manifest an item has only {{${NAME_COLUMN}}}; name a manifest with that column, or change the prompt.`,
+    `The prompt asks for {{${unknown}}}, but ${columnsThere(there)}; name a manifest with that column, or change the prompt.`,
   );
 }
 
-/** Fails with `usage` for a column by which no item can be grouped without a manifest. */
-export function checkGroupColumn(column: string | undefined): void {
-  if (column === undefined || column === FOLDER_COLUMN) return;
+/** Fails with `usage` for a column by which no item can be grouped with these columns of manifests. */
+export function checkGroupColumn(column: string | undefined, there: readonly string[]): void {
+  if (column === undefined || column === FOLDER_COLUMN || there.includes(column)) return;
   throw new ProofsheetError(
     'usage',
-    `Without a manifest no item has the column "${column}" to group by; name a manifest with that column, or group by "${FOLDER_COLUMN}".`,
+    `No item has the column "${column}" to group by: ${columnsThere(there)}; name a manifest with that column, or group by "${FOLDER_COLUMN}".`,
   );
+}
+
+function columnsThere(there: readonly string[]): string {
+  if (there.length === 0) return `without a manifest an item has only {{${NAME_COLUMN}}}`;
+  return `the columns of the manifest are ${there.join(', ')}`;
 }
 
 /** Metadata of a new item: its columns, and its file name where the recipe asks for that. */

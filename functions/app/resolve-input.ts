@@ -40,9 +40,12 @@ export async function checkInputs(
 ): Promise<void> {
   const intake = recipe.intake(settings);
   const resolved = await pLimit(LOOKS_AT_ONCE).map(inputs, (input) => resolveInput(app, input, intake));
-  if (resolved.some(({ kind }) => kind === 'manifest')) return;
-  checkColumns(recipe, settings);
-  checkGroupColumn(groupBy);
+  const manifests = resolved.flatMap((one) => (one.kind === 'manifest' ? [one.manifest] : []));
+  // The columns of JSON show with its rows.
+  if (manifests.some(({ columns }) => columns === undefined)) return;
+  const there = manifests.flatMap(({ columns = [] }) => columns);
+  checkColumns(recipe, settings, there);
+  checkGroupColumn(groupBy, there);
 }
 
 async function manifestOrDocument(app: Pick<App, 'files'>, entry: FileEntry, intake: Intake): Promise<ResolvedInput> {

@@ -33,7 +33,7 @@ export function addSelectionFlags(command: Command): Command {
     .option('--modified-before <when>', 'only files written before, e.g. 2026-11-01 or 12h', momentFrom)
     .option('--limit <n>', 'only the first n items', wholeFrom)
     .option('--sample <n>', 'only n items, chosen by chance', sampleFrom)
-    .option('--seed <n>', 'another seed makes another sample (default: 1)', seedFrom, 1);
+    .option('--seed <n>', 'another seed makes another sample', seedFrom, 1);
 }
 
 /** `exclude`: folders of results and state, which are never inputs. */

@@ -88,6 +88,18 @@ describe('a manifest', () => {
     expect(end.stderr).not.toContain('    at ');
   });
 
+  it('without a column that the prompt or the grouping asks for is refused before anything starts', async () => {
+    const world = await cliWorld(['a-first.png']);
+    writeFileSync(join(world.root, 'c.csv'), 'image,title\nphotos/a-first.png,Mug\n');
+    const asked = await world.cli('run', 'c.csv', '--prompt', 'Describe {{title}} for {{price}}');
+    expect(asked).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('asks for {{price}}, but the columns of the manifest'),
+    });
+    const grouped = await world.cli('run', 'c.csv', '--recipe', 'analyze', '--group-by', 'post_id');
+    expect(grouped).toMatchObject({ code: 2, stderr: expect.stringContaining('No item has the column "post_id"') });
+  });
+
   it('that names nothing is nothing to work on', async () => {
     const world = await cliWorld([]);
     writeFileSync(join(world.root, 'c.csv'), 'path,title\n');
