@@ -93,7 +93,7 @@ ${
     : ''
 }
 ${batch.pause ? html`<p class="notice">Paused: ${oneLine(batch.pause.message)}</p>` : ''}
-${batch.cancelReason ? html`<p class="notice">${oneLine(batch.cancelReason)}</p>` : ''}
+${batch.state === 'cancelled' && batch.cancelReason ? html`<p class="notice">${oneLine(batch.cancelReason)}</p>` : ''}
 </header>`;
 }
 
