@@ -218,16 +218,18 @@ async function fail(
   prepared: PreparedInput,
   result: PassResult & { kind: 'failed' },
 ): Promise<Disposal> {
-  const { error, steps } = result;
+  const { error, step, steps } = result;
   if (error.disposition === 'conflict') throw error;
   if (error.scope === 'batch') return await pauseBatch(app, batch, claim, error);
   if (error.code === 'storage_unavailable') return await giveBackUnrecorded(app, claim, error);
-  return await end(app, batch, claim, endingBy(error, batch, claim.item), steps, prepared);
+  return await end(app, batch, claim, endingBy(error, batch, claim.item, step), steps, prepared);
 }
 
 /** In a drop a newer version of a file is an item of its own, so that there is nothing wrong with the one it replaced. */
-function endingBy(error: ProofsheetError, batch: Batch, item: Item): Ending {
-  if (batch.drop === undefined || error.code !== 'source_changed') return { state: 'error', error };
+function endingBy(error: ProofsheetError, batch: Batch, item: Item, step?: string): Ending {
+  if (batch.drop === undefined || error.code !== 'source_changed') {
+    return { state: 'error', error, ...(step !== undefined && { step }) };
+  }
   const message = `A newer version of ${item.name} took its place and is an item of its own.`;
   return { state: 'skipped', error: new ProofsheetError('superseded', message, { cause: error }) };
 }

@@ -12,7 +12,8 @@ import { type PreparedInput, storeThumbnail } from './prepare-input.ts';
 /** How an item ends. */
 export type Ending =
   | { state: 'passed' | 'failed'; outcome: Outcome }
-  | { state: 'error' | 'skipped'; error: ProofsheetError }
+  /** `step`: key of the call that was never answered. */
+  | { state: 'error' | 'skipped'; error: ProofsheetError; step?: string }
   | { state: 'cancelled'; message: string };
 
 /**
@@ -56,6 +57,8 @@ async function detailOf(
     steps: steps.map(summaryOfStep),
     candidateThumbnails,
     ...(outcome && { outcome }),
+    ...('error' in ending && ending.step !== undefined && { failedStep: ending.step }),
+    ...(prepared && { inputType: prepared.input.mimeType }),
     // A reference is shown where there is a picture to show.
     ...(prepared?.thumbnail && { reference: prepared.input, referenceThumbnail: prepared.thumbnail }),
   };

@@ -94,6 +94,10 @@ export type StepSummary = z.infer<typeof stepSummarySchema>;
 export const itemDetailSchema = z.object({
   outcome: outcomeSchema.optional(),
   steps: z.array(stepSummarySchema),
+  /** Key of the call that was never answered, where that ended the item. */
+  failedStep: z.string().optional(),
+  /** MIME type of the input as the models saw it. */
+  inputType: z.string().optional(),
   /** The picture as the models saw it, and small versions (WebP) of it and of each attempt's candidate, by attempt number. */
   reference: fileRefSchema.optional(),
   referenceThumbnail: fileRefSchema.optional(),

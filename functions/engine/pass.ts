@@ -47,7 +47,8 @@ export type PassResult = { steps: StepEntry[] } & (
   | { kind: 'parked'; calls: ParkedCall[] }
   /** Stopped between calls; a later pass goes on, where `afterMs` is set not before that. */
   | ({ kind: 'yielded' } & Interruption)
-  | { kind: 'failed'; error: ProofsheetError }
+  /** `step`: key of the call that failed; none where the recipe gave up over what it had. */
+  | { kind: 'failed'; error: ProofsheetError; step?: string }
 );
 
 /** Runs a recipe from the top: recorded steps answer at once, the others are made in the lane and recorded. */
@@ -63,7 +64,7 @@ class Pass {
   #inFlight = 0;
   #stopped: Interruption | undefined;
   #ended = false;
-  #failure: ProofsheetError | undefined;
+  #failure: { error: ProofsheetError; step: string } | undefined;
   #writes: Promise<void> = Promise.resolve();
   readonly #waiting: (() => void)[] = [];
 
@@ -77,7 +78,7 @@ class Pass {
     await this.#idle();
     this.#ended = true;
     const steps = this.#history.all();
-    if (this.#failure !== undefined) return { kind: 'failed', error: this.#failure, steps };
+    if (this.#failure !== undefined) return { kind: 'failed', ...this.#failure, steps };
     if (ending !== undefined) return { ...ending, steps };
     if (this.#parked.length > 0) return { kind: 'parked', calls: this.#parked, steps };
     return { kind: 'yielded', ...(this.#stopped ?? NOT_BEGUN), steps };
@@ -156,7 +157,7 @@ class Pass {
       else if (result.kind === 'stopped') this.#stopped = bothOf(this.#stopped ?? NOT_BEGUN, result);
       else return await this.#keep(call, result);
     } catch (thrown) {
-      this.#failure ??= asProofsheetError(thrown);
+      this.#failure ??= { error: asProofsheetError(thrown), step: call.key };
     } finally {
       this.#inFlight -= 1;
       this.#wake();

@@ -19,6 +19,7 @@ export function errorLog(of: {
     ...(summary.code === undefined
       ? []
       : [`Code           ${summary.code}`, `What to do     ${remedyFor(summary.code)}`]),
+    ...(detail.failedStep === undefined ? [] : [`Step           ${oneLine(detail.failedStep)}`]),
     ...(summary.score === null ? [] : [`Best score     ${summary.score.toFixed(2)}`]),
     '',
     `Source         ${oneLine(item.source)}`,

@@ -1,5 +1,5 @@
 import { passRateOf, settledOf } from '../domain/batch.ts';
-import { type ErrorCode, errorCodeSchema, remedyFor } from '../domain/errors.ts';
+import { errorCodeSchema, remedyFor } from '../domain/errors.ts';
 import { type ReportItem, usd } from './item-row.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
 import { holdsAllCalls, type Reason, type StepTally, type Tally } from './tally.ts';
@@ -33,13 +33,18 @@ export function processingStats({ batch, counts, run }: ReportHead, tally: Tally
   };
 }
 
-/** `error_analysis.json`: every reason for not passing, with what to do, how often, and up to five examples. */
+/**
+ * `error_analysis.json`: why items did not pass, by code, by kind of file and by the step at which they ended, each with what to
+ * do, how often, and up to five examples.
+ */
 export function errorAnalysis({ counts }: ReportHead, tally: Tally) {
   return {
     counts: { failed: counts.failed, error: counts.error, skipped: counts.skipped, cancelled: counts.cancelled },
-    by_code: [...tally.reasons]
-      .toSorted(([, a], [, b]) => b.count - a.count)
-      .map(([code, reason]) => ({ code, remedy: remedyOf(code), ...reason })),
+    by_code: sorted(tally.reasons).map(([code, reason]) => ({ code, remedy: remedyOf(code), ...reason })),
+    by_file_kind: Object.fromEntries(
+      [...tally.kinds].map(([kind, { items, codes }]) => [kind, { items, by_code: codesOf(codes) }]),
+    ),
+    by_step: Object.fromEntries([...tally.failedSteps].map(([step, codes]) => [step, codesOf(codes)])),
     useless_answers_by_step: Object.fromEntries(
       [...tally.steps].filter(([, sums]) => sums.codes.size > 0).map(([step, sums]) => [step, codesOf(sums.codes)]),
     ),
@@ -104,8 +109,13 @@ function stepSums(sums: StepTally) {
   };
 }
 
-function codesOf(codes: Map<ErrorCode, Reason>) {
-  return Object.fromEntries([...codes].map(([code, reason]) => [code, { remedy: remedyFor(code), ...reason }]));
+function codesOf(codes: Map<string, Reason>) {
+  return Object.fromEntries(sorted(codes).map(([code, reason]) => [code, { remedy: remedyOf(code), ...reason }]));
+}
+
+/** The most frequent first. */
+function sorted(codes: Map<string, Reason>): [string, Reason][] {
+  return [...codes].toSorted(([, a], [, b]) => b.count - a.count);
 }
 
 function quantile(sorted: readonly number[], share: number): number | null {

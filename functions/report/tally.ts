@@ -1,6 +1,6 @@
 import { type Counts, type Item, isTerminal } from '../domain/batch.ts';
-import type { ErrorCode } from '../domain/errors.ts';
 import type { ItemDetail, StepSummary } from '../domain/outcome.ts';
+import { type FileKind, fileKindOf } from './file-kind.ts';
 import type { ReportItem } from './item-row.ts';
 import { shippedAttempt } from './output-paths.ts';
 
@@ -8,6 +8,8 @@ import { shippedAttempt } from './output-paths.ts';
 export const SCORE_BINS = 20;
 
 const EXAMPLES = 5;
+/** The step of an item that ended before it made a call. */
+const NO_STEP = 'before the first call';
 /** Names that a model invents (categories) are counted up to this many. */
 const MAX_NAMES = 200;
 
@@ -20,10 +22,15 @@ export interface Reason {
   count: number;
   examples: Example[];
 }
+/** Items by kind of file: all of them, and those that did not pass by code. */
+export interface KindTally {
+  items: number;
+  codes: Map<string, Reason>;
+}
 export interface StepTally {
   calls: number;
   /** Answers that were no use, by code. */
-  codes: Map<ErrorCode, Reason>;
+  codes: Map<string, Reason>;
   tokensIn: number;
   tokensOut: number;
   tries: number;
@@ -39,6 +46,9 @@ export interface Tally {
   scores: number[];
   attempts: Map<number, { passed: number; other: number }>;
   reasons: Map<string, Reason>;
+  kinds: Map<FileKind, KindTally>;
+  /** The step at which items ended as error, by code. */
+  failedSteps: Map<string, Map<string, Reason>>;
   /** Calls of each item's last take; answers that were taken over without a call are left out. */
   models: Map<string, StepTally>;
   steps: Map<string, StepTally>;
@@ -53,6 +63,8 @@ export function newTally(): Tally {
     scores: new Array<number>(SCORE_BINS).fill(0),
     attempts: new Map(),
     reasons: new Map(),
+    kinds: new Map(),
+    failedSteps: new Map(),
     models: new Map(),
     steps: new Map(),
     judges: new Set(),
@@ -64,7 +76,16 @@ export function newTally(): Tally {
 export function addToTally(tally: Tally, { item, detail }: ReportItem): void {
   const { summary } = item;
   const code = reasonCodeOf(item);
-  if (code !== '') addExample(entryOf(tally.reasons, code, newReason), item);
+  const kind = entryOf(tally.kinds, fileKindOf(item, detail), () => ({ items: 0, codes: new Map() }));
+  kind.items += 1;
+  if (code !== '') {
+    addExample(entryOf(tally.reasons, code, newReason), item);
+    addExample(entryOf(kind.codes, code, newReason), item);
+  }
+  if (item.state === 'error') {
+    const codes = entryOf(tally.failedSteps, failedStepOf(detail), () => new Map<string, Reason>());
+    addExample(entryOf(codes, code, newReason), item);
+  }
   if (summary !== undefined) {
     if (summary.score !== null) {
       const bin = Math.min(SCORE_BINS - 1, Math.floor(summary.score * SCORE_BINS + 1e-9));
@@ -125,6 +146,12 @@ function addExample(reason: Reason, item: Item): void {
   reason.count += 1;
   if (reason.examples.length >= EXAMPLES) return;
   reason.examples.push({ item_id: item.id, name: item.name, message: item.summary?.message ?? '' });
+}
+
+/** The call that was never answered; where the answers themselves were the trouble, the last one. */
+function failedStepOf(detail: ItemDetail | undefined): string {
+  const key = detail?.failedStep ?? detail?.steps.at(-1)?.key;
+  return key === undefined ? NO_STEP : stepName(key);
 }
 
 /** `generate:1~2` is a repeat of the step `generate`. */

@@ -196,7 +196,7 @@ describe('a pass', () => {
       return 'went on';
     });
     const runner = passRunner(recipe, { lane: laneOf(models, instantClock()) });
-    expect(await runner.run()).toMatchObject({ kind: 'failed', error: { code: 'overloaded' } });
+    expect(await runner.run()).toMatchObject({ kind: 'failed', error: { code: 'overloaded' }, step: 'a' });
     expect(caught).toBe(false);
     expect(runner.journal.map((step) => step.key)).toEqual(['b']);
   });

@@ -7,6 +7,7 @@ import { diskFiles } from '../../functions/platform/local/disk-files.ts';
 import type { Files } from '../../functions/platform/ports.ts';
 import { buildReport } from '../../functions/report/build-report.ts';
 import type { ReportItem } from '../../functions/report/item-row.ts';
+import { answeredItem } from '../support/answer-fixtures.ts';
 import {
   countsOf,
   hostileItem,
@@ -92,6 +93,12 @@ describe('a report', () => {
     const total = analysis.by_code.reduce((sum: number, reason: { count: number }) => sum + reason.count, 0);
     expect(total).toBe(counts.failed + counts.error + counts.skipped);
     expect(analysis.useless_answers_by_step.generate.image_safety.count).toBe(3);
+    expect(analysis.by_step.generate.image_safety).toMatchObject({
+      count: 3,
+      remedy: expect.stringContaining('safety'),
+    });
+    expect(analysis.by_file_kind.image.by_code.image_safety.examples).toHaveLength(3);
+    expect(analysis.by_file_kind.image.items).toBe(60);
     const evolution = await json(batch, 'metadata', 'prompt_evolution.json');
     const refined = evolution.items.find((item: { attempts: unknown[] }) => item.attempts.length === 2);
     expect(refined.attempts[1]).toMatchObject({
@@ -116,6 +123,26 @@ describe('a report', () => {
     await build(batch, [entry]);
     expect(await json(batch, 'metadata', 'processing_stats.json')).toMatchObject({ calls_in_tables: 'all' });
     expect(await readFile(join(batch.outputDir, 'report.html'), 'utf8')).not.toContain('last take');
+  });
+
+  it('says at which kind of file and at which step items ended', async () => {
+    const batch = syntheticBatch(join(root, 'kinds'), { recipe: 'prompt' });
+    const late = answeredItem(batch, 1, { name: 'notes' });
+    const early = answeredItem(batch, 2, { name: 'prices.pdf' });
+    const fine = answeredItem(batch, 3, { name: 'more.md', result: { kind: 'text', text: 'Fine.' } });
+    if (late.detail) Object.assign(late.detail, { inputType: 'text/plain', failedStep: 'answer:1~2' });
+    const refused = { ...early, item: { ...early.item, state: 'skipped' as const } };
+    const unasked = answeredItem(batch, 4, { name: 'unnamed' });
+    if (unasked.detail) unasked.detail.steps = [];
+    await build(batch, [late, { ...refused, detail: undefined }, fine, unasked]);
+    const { by_file_kind, by_step } = await json(batch, 'metadata', 'error_analysis.json');
+    const timeout = { remedy: expect.stringContaining('--timeout'), count: 1 };
+    expect(by_file_kind).toMatchObject({
+      text: { items: 2, by_code: { timeout: { ...timeout, examples: [{ name: 'notes' }] } } },
+      pdf: { items: 1, by_code: { timeout } },
+      other: { items: 1, by_code: { timeout } },
+    });
+    expect(by_step).toMatchObject({ answer: { timeout }, 'before the first call': { timeout } });
   });
 
   it('keeps at most five examples of a reason', async () => {
