@@ -40,6 +40,8 @@ export interface CallRecord extends Omit<Call, 'images'> {
   paid: boolean;
   startedAt: number;
   endedAt: number;
+  /** When the connection or the answer was over; before that, the caller still waits. */
+  closedAt?: number;
 }
 
 export interface GeminiServer {
@@ -99,6 +101,7 @@ export async function startGeminiServer(options: GeminiServerOptions = {}): Prom
         const record = options.record === false ? undefined : { ...keep(call), status, paid, startedAt, endedAt };
         if (record !== undefined) calls.push(record);
         response.once('close', () => {
+          if (record !== undefined) record.closedAt = performance.timeOrigin + performance.now();
           if (!paid || response.writableFinished) return;
           counts.paid -= 1;
           if (record !== undefined) record.paid = false;
