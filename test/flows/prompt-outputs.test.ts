@@ -27,7 +27,7 @@ describe('analyze', () => {
     'p2/never.png': { kind: 'glass', colours: [] },
   };
 
-  it('gives valid JSON by schema or an error, and groups as one result', async () => {
+  it('gives valid JSON by schema or an error, and the pictures of a post as one result', async () => {
     const world = await cliWorld([], {
       respond(call) {
         const isRepair = call.prompt.includes('could not be used');
@@ -37,9 +37,10 @@ describe('analyze', () => {
     });
     writePhotos(world.photos, Object.keys(ANSWERS));
     writeFileSync(join(world.root, 'schema.json'), `\ufeff${JSON.stringify(SCHEMA)}`);
-    const end = await world.cli(
-      ...world.run('--recipe', 'analyze', '--schema', 'schema.json', '--group-by', 'folder', '--json'),
-    );
+    const rows = Object.keys(ANSWERS).map((path) => `photos/${path},${path.slice(0, 2)}`);
+    writeFileSync(join(world.root, 'posts.csv'), ['image,post_id', ...rows].join('\n'));
+    const flags = ['--recipe', 'analyze', '--schema', 'schema.json', '--group-by', 'post_id', '--json'];
+    const end = await world.cli('run', 'posts.csv', '--output-dir', world.output, ...flags);
     expect(end.code, end.stderr).toBe(3);
     const run = JSON.parse(end.stdout);
     expect(run).toMatchObject({ recipe: 'analyze', calls: 2 + 2 + 2, counts: { total: 4, passed: 3, error: 1 } });
@@ -57,11 +58,11 @@ describe('analyze', () => {
     const report = JSON.parse(read('results.json'));
     expect(report.groups).toMatchObject([
       {
-        group: join(world.photos, 'p1'),
+        group: 'p1',
         items: ['a.png', 'b.png'],
         result: { kind: 'mug', colours: ['red', 'white'] },
       },
-      { group: join(world.photos, 'p2'), states: { passed: 1, error: 1 }, result: ANSWERS['p2/c.png'] },
+      { group: 'p2', states: { passed: 1, error: 1 }, result: ANSWERS['p2/c.png'] },
     ]);
     expect(read('results.csv').trimEnd().split('\r\n')).toHaveLength(1 + 4 + 2);
     const again = await world.cli('export', run.batch_id, '--format', 'json');
@@ -90,10 +91,20 @@ describe('prompt', () => {
     expect((await world.json(...world.run('--prompt', 'What is {{name}}?', '--quiet'))).calls).toBe(2);
     const asked = world.server.calls.slice(1).map(({ prompt }) => /What is (.*)\?/.exec(prompt)?.[1]);
     expect(asked.sort()).toEqual(['a.png', 'b.png']);
-    expect(await world.json(...world.run('--prompt', 'What is {{name}}?', '--quiet'))).toMatchObject({
-      calls: 0,
-      counts: { skipped: 2 },
-    });
+  });
+
+  it('fills in the columns of a manifest; an item without one of them is an error without a call', async () => {
+    const world = await cliWorld(['a.png', 'b.png'], { respond: () => textReply('Fine.') });
+    const rows = [
+      { path: 'photos/a.png', title: 'Mug, blue' },
+      { path: 'photos/b.png', price: 5 },
+    ];
+    writeFileSync(join(world.root, 'shop.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
+    const run = await world.json('run', 'shop.jsonl', '--output-dir', world.output, '--prompt', 'Is it a {{title}}?');
+    expect(run).toMatchObject({ calls: 1, counts: { passed: 1, error: 1 } });
+    expect(world.server.calls.map(({ prompt }) => prompt)).toEqual([expect.stringContaining('Is it a Mug, blue?')]);
+    const log = readFileSync(join(run.output_dir, 'failed', 'b.png_error.log'), 'utf8');
+    expect(log).toMatch(/asks for \{\{title\}\}, which this item does not have \(its columns: price\)/);
   });
 
   it('says before anything is spent what cannot be done', async () => {
