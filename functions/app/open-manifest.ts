@@ -30,6 +30,8 @@ export interface Manifest {
 const BLOCK_BYTES = 256 * 1024;
 /** The header of a table, or the beginning of a JSON list, is looked for in so much of the file. */
 const HEAD_BYTES = 64 * 1024;
+/** More is not read to find out whether the file is a manifest. */
+const OPENING_BYTES = 1024 * 1024;
 /** A JSON manifest is known by one of its first rows. */
 const FIRST_ROWS = 20;
 
@@ -43,7 +45,8 @@ export async function openManifest(app: Pick<App, 'files'>, entry: FileEntry): P
   const { units, start } = textUnitsOf(head);
   const read = (from: number) => app.files.readPart(entry.uri, { start: from, maxBytes: BLOCK_BYTES });
   const source: TextSource = { units, read };
-  const text: Text = { source, start, signs: signsOf(head.subarray(start), units) };
+  const opening = { units, read: async (from: number) => (from < OPENING_BYTES ? await read(from) : new Uint8Array()) };
+  const text: Text = { source: opening, start, signs: signsOf(head.subarray(start), units) };
   const found = await (/\.[ct]sv$/i.test(entry.path) ? openTable(text) : openJson(text));
   if ('reason' in found) return found;
   const { format, first, columns } = found;

@@ -4,17 +4,22 @@ import type { Parsed, RecordFormat, Scanner } from './read-records.ts';
 const [QUOTE, BACKSLASH, NEWLINE, RETURN, SPACE, COMMA, LIST_END] = codesOf('"\\\n\r ,]');
 const OPENING = codesOf('{[');
 const CLOSING = codesOf('}]');
+const LONG_NUMBER = /\d{16}/;
+/** As the library's types have it, without the source text that is given too. */
+type Reviver = (key: string, value: unknown) => unknown;
 
 /** Rows of a table as they stand, where the delimiter is only known to be one of these. */
 export function tableTexts(delimiters: string): RecordFormat<string> {
-  return { scanner: () => tableScanner(delimiters), parse: (value) => ({ value }) };
+  const codes = codesOf(delimiters);
+  return { scanner: () => tableScanner(codes), parse: (value) => ({ value }) };
 }
 
 /** Rows of a table as an object of its columns. Quotes are as in RFC 4180, and tolerated within a cell. */
 export function tableRows(delimiter: string, columns: readonly string[]): RecordFormat<Record<string, string>> {
+  const codes = codesOf(delimiter);
   const rowOf = (text: string, relaxed: boolean) => tableRow(tableCells(text, delimiter, relaxed), columns, delimiter);
   return {
-    scanner: () => tableScanner(delimiter),
+    scanner: () => tableScanner(codes),
     parse: (text) => rowOf(text, false),
     // A quote that is not closed would swallow the rows behind it: the first line alone, its quotes taken as they are.
     again: { scanner: () => endOfLine, parse: (text) => rowOf(text, true) },
@@ -51,8 +56,7 @@ export function jsonElements(): RecordFormat<unknown> {
 const endOfLine: Scanner = (unit, following) =>
   unit === NEWLINE || (unit === RETURN && following !== NEWLINE) ? 'end' : 'within';
 
-function tableScanner(delimiters: string): Scanner {
-  const delimiterCodes = codesOf(delimiters);
+function tableScanner(delimiters: readonly number[]): Scanner {
   let isQuoted = false;
   let isFresh = true;
   return (unit, following) => {
@@ -62,7 +66,7 @@ function tableScanner(delimiters: string): Scanner {
       isFresh = !isQuoted;
     } else if (!isQuoted) {
       if (endOfLine(unit, following) === 'end') return 'end';
-      isFresh = delimiterCodes.includes(unit) || (isFresh && unit === SPACE);
+      isFresh = delimiters.includes(unit) || (isFresh && unit === SPACE);
     }
     return 'within';
   };
@@ -108,10 +112,16 @@ function jsonScanner(): Scanner {
 
 function parseJson(text: string): Parsed<unknown> {
   try {
-    return { value: JSON.parse(text) };
+    const value = LONG_NUMBER.test(text) ? JSON.parse(text, withLongNumbers as Reviver) : JSON.parse(text);
+    return { value };
   } catch {
     return { problem: 'it is no valid JSON' };
   }
+}
+
+/** Ids of 16 digits and more would lose their last ones as numbers, so they stay texts. */
+function withLongNumbers(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? source : value;
 }
 
 function codesOf(signs: string): number[] {

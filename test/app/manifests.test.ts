@@ -78,6 +78,27 @@ describe('a file that is named itself is a manifest when its rows name files:', 
     });
   });
 
+  it('which is found out from its beginning', async () => {
+    const world = await listingWorld({
+      'c.json': `{"title":"${'x'.repeat(5_000_000)}"}`,
+      'c.csv': `"${'x\n'.repeat(2_000_000)}`,
+    });
+    const app = world.appFor('document');
+    const read: number[] = [];
+    const files = {
+      ...app.files,
+      readPart: async (...[uri, part]: Parameters<typeof app.files.readPart>) => {
+        const bytes = await app.files.readPart(uri, part);
+        read.push(bytes.length);
+        return bytes;
+      },
+    };
+    for (const name of ['c.json', 'c.csv']) {
+      expect(await resolveInput({ files }, join(world.root, name), 'document')).toMatchObject({ kind: 'listing' });
+    }
+    expect(read.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(3_000_000);
+  });
+
   it('but not in a folder or behind a pattern', async () => {
     const world = await listingWorld({ ...PHOTOS, 'c.csv': 'path\nphotos/a.png\n' });
     for (const input of ['', '*.csv']) {

@@ -280,6 +280,11 @@ describe('JSON', () => {
     }
   });
 
+  it('keeps the digits of long numbers', async () => {
+    const records = await all('{"id":12345678901234567890,"n":1234567890123456,"price":8.5}', jsonLines());
+    expect(shown(records)).toEqual([['1', { id: '12345678901234567890', n: 1234567890123456, price: 8.5 }]]);
+  });
+
   it('on lines', async () => {
     const records = await all('{"a":1}\r\n\n"b"\n{"a"\n[2]', jsonLines());
     expect(shown(records)).toEqual([
