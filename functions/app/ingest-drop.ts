@@ -1,5 +1,5 @@
 import type { Batch, RunSettings } from '../domain/batch.ts';
-import { CLOCK_MARGIN_MS, type Drop, dropKeys, isNoteDue, NOTE_EVERY_MS, restMs, sinceAfter } from '../domain/drop.ts';
+import { CLOCK_MARGIN_MS, type Drop, dropKeys, isNews, NOTE_EVERY_MS, restMs, sinceAfter } from '../domain/drop.ts';
 import {
   type Arrival,
   DROP_FILE,
@@ -15,7 +15,7 @@ import type { App } from './app.ts';
 import { type DropBatch, isDrop, nameOf } from './begin-drop.ts';
 import { considerVersions } from './consider-version.ts';
 import { isControlFile, listFolder, versionAt } from './drop-folder.ts';
-import { takenEarlier } from './earlier-drops.ts';
+import { takenEarlier, versionsIn } from './earlier-drops.ts';
 import { availableModels, fingerprintOf, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
 import { newBatch } from './start-batch.ts';
 
@@ -71,7 +71,7 @@ export async function ingestDrop(app: App, rules: DropRules, arrival: Arrival): 
   const keys = dropKeys(gated.root.uri);
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
     const [holder] = await app.batches.list({ limit: 1, commandKey: keys.open });
-    if (holder !== undefined && isDrop(holder) && !holder.sealed) return await join(app, holder, gated);
+    if (holder !== undefined && isDrop(holder) && !holder.sealed) return await join(app, holder, gated, arrival);
     // A drop that was cancelled still has the key.
     if (holder !== undefined) await app.batches.change(holder.id, () => ({ commandKey: keys.closed }));
     const [closed] = await app.batches.list({ limit: 1, commandKey: keys.closed });
@@ -95,21 +95,20 @@ function ignored(app: App, { uri }: Arrival, reason: string): Ingested {
   return { kind: 'ignored', reason };
 }
 
-async function join(app: App, batch: DropBatch, gated: Wanted): Promise<Ingested> {
+async function join(app: App, batch: DropBatch, gated: Wanted, { version }: Arrival): Promise<Ingested> {
   const joined = { kind: 'joined', batchId: batch.id } as const;
-  const now = app.clock.now();
   if (gated.kind === 'control') {
-    await steer(app, batch, gated.file);
+    await steer(app, batch, gated.file === READY_FILE ? { ready: version.id } : { file: version.id });
     return joined;
   }
-  if (batch.drop.look?.closing) await stepBack(app, batch);
-  if (!isNoteDue(batch, now)) return joined;
+  if (batch.drop.look?.closing && (await versionsIn(app, batch.id, [version])).size === 0) await stepBack(app, batch);
+  if (!isNews(batch, version.createdAt)) return joined;
   let isNoted = false;
   await app.batches.change(batch.id, (current) => {
-    isNoted = isDrop(current) && !current.sealed && isNoteDue(current, now);
-    return isNoted && isDrop(current) ? { drop: { ...current.drop, lastArrivalAt: now } } : undefined;
+    isNoted = isDrop(current) && !current.sealed && isNews(current, version.createdAt);
+    return isNoted && isDrop(current) ? { drop: { ...current.drop, lastArrivalAt: version.createdAt } } : undefined;
   });
-  if (isNoted) await announce(app, batch.id, Math.max(NOTE_EVERY_MS, restMs(batch, now)));
+  if (isNoted) await announce(app, batch.id, Math.max(NOTE_EVERY_MS, restMs(batch, app.clock.now())));
   return joined;
 }
 
@@ -119,7 +118,7 @@ async function announce(app: App, batchId: string, delayMs: number): Promise<voi
 }
 
 /**
- * The look that may close a drop has perhaps passed the place of this file already, so the event must come again: then the batch
+ * The look that may close a drop has perhaps passed the place of a new file already, so the event must come again: then the batch
  * has the file, or is closed and another takes it. While a batch is paused nobody looks, and the look begins anew.
  */
 async function stepBack(app: App, batch: DropBatch): Promise<void> {
@@ -131,18 +130,29 @@ async function stepBack(app: App, batch: DropBatch): Promise<void> {
   throw new ProofsheetError('wrong_state', message, { disposition: 'conflict' });
 }
 
-/** The mark of a complete drop; or batch.json, perhaps corrected where a wrong one had stopped the batch. */
-async function steer(app: App, batch: DropBatch, file: typeof DROP_FILE | typeof READY_FILE): Promise<void> {
+/** The mark of a complete drop; or batch.json, perhaps corrected where a wrong one had stopped the batch. Each version once. */
+async function steer(app: App, batch: DropBatch, told: Drop['told']): Promise<void> {
+  let isNew = false;
   await app.batches.change(batch.id, (current) => {
-    if (!isDrop(current) || current.sealed) return undefined;
+    isNew = isDrop(current) && !current.sealed && !isToldOf(current.drop, told);
+    if (!isNew || !isDrop(current)) return undefined;
     const { drop } = current;
-    const isStopped = file === DROP_FILE && current.state === 'paused' && drop.begunAt === undefined;
+    const isStopped = told.file !== undefined && current.state === 'paused' && drop.begunAt === undefined;
     return {
       ...(isStopped && { state: 'running', pause: undefined }),
-      drop: { ...drop, lastArrivalAt: app.clock.now(), saidComplete: drop.saidComplete || file === READY_FILE },
+      drop: {
+        ...drop,
+        told: { ...drop.told, ...told },
+        lastArrivalAt: app.clock.now(),
+        saidComplete: drop.saidComplete || told.ready !== undefined,
+      },
     };
   });
-  await announce(app, batch.id, file === READY_FILE ? 0 : restMs(batch, app.clock.now()));
+  if (isNew) await announce(app, batch.id, told.ready === undefined ? restMs(batch, app.clock.now()) : 0);
+}
+
+function isToldOf(drop: Drop, { file = drop.told.file, ready = drop.told.ready }: Drop['told']): boolean {
+  return file === drop.told.file && ready === drop.told.ready;
 }
 
 type Verdict = { kind: 'reason' } | { kind: 'ignored'; reason: string } | { kind: 'known'; batchId: string };
@@ -214,7 +224,7 @@ function openedBatch(app: App, rules: DropRules, { root }: Wanted, previous: Dro
       saidComplete: false,
       growing: false,
       files: 0,
-      fence: 0,
+      told: {},
     },
     since: previous === undefined ? 0 : sinceAfter(previous.drop),
     defaults: { recipe: recipe.name, settings: rules.recipeSettings, fixed: rules.fixedSettings },

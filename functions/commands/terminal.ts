@@ -82,6 +82,7 @@ export function summaryLines(view: BatchView, now: number): string[] {
   ];
   const ignored = Object.entries(batch.ignored).map(([reason, n]) => `${n} ${reason}`);
   if (ignored.length > 0) lines.push(`left aside: ${ignored.join(', ')}`);
+  lines.push(...(batch.drop?.notes ?? []));
   if (batch.simulated)
     lines.push('SIMULATED: no model was called; pictures and verdicts come from the built-in simulation.');
   return lines;

@@ -211,7 +211,7 @@ export const batchSchema = z.object({
   name: z.string(),
   state: batchStateSchema,
   createdAt: z.number(),
-  /** Hash of inputs, selection and recipe fingerprint: the same command finds its unfinished batch by it. */
+  /** Hash of inputs, selection and recipe fingerprint, or of a drop's folder: the same command finds its unfinished batch by it. */
   commandKey: z.string(),
   inputs: z.array(z.string()),
   selection: selectionSchema,

@@ -38,6 +38,8 @@ export const dropSchema = z.object({
   }),
   /** When a file came last, as far as events tell; seldom written, see `NOTE_EVERY_MS`. */
   lastArrivalAt: z.number(),
+  /** Versions of the files that steer it, as events last told them. */
+  told: z.object({ file: z.string().optional(), ready: z.string().optional() }),
   /** Since when recipe and settings are fixed, by which version of batch.json, and the number of images it expects. */
   begunAt: z.number().optional(),
   file: z.string().optional(),
@@ -74,8 +76,9 @@ const MAX_AGE_MS = 6 * 3_600_000;
 const LOOK_EVERY_MS = 8_000;
 const PER_FILE_MS = 1;
 
-export function isNoteDue({ drop }: DroppedBatch, now: number): boolean {
-  return now - drop.lastArrivalAt >= Math.min(NOTE_EVERY_MS, drop.quietMs);
+/** A file that comes again, or whose event is late, is no news. */
+export function isNews({ drop }: DroppedBatch, createdAt: number): boolean {
+  return createdAt - drop.lastArrivalAt >= Math.min(NOTE_EVERY_MS, drop.quietMs);
 }
 
 /** The time at which settings are fixed although there is no batch.json. */

@@ -94,6 +94,7 @@ ${
 }
 ${batch.pause ? html`<p class="notice">Paused: ${oneLine(batch.pause.message)}</p>` : ''}
 ${batch.state === 'cancelled' && batch.cancelReason ? html`<p class="notice">${oneLine(batch.cancelReason)}</p>` : ''}
+${(batch.drop?.notes ?? []).map((note) => html`<p class="notice">${oneLine(note)}</p>`)}
 </header>`;
 }
 

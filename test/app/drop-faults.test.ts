@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { App } from '../../functions/app/app.ts';
 import { closeQuietDrops } from '../../functions/app/close-drops.ts';
 import { crashingPlatform, type Death } from '../support/crashing-platform.ts';
-import { type DropWorld, dropWorld, photo } from '../support/drop-world.ts';
+import { photo } from '../support/drop-recipes.ts';
+import { type DropWorld, dropWorld } from '../support/drop-world.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 const SECOND = 1000;

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { resumeBatch } from '../../functions/app/control-batch.ts';
 import { checkDropRules } from '../../functions/app/ingest-drop.ts';
 import type { Platform } from '../../functions/platform/ports.ts';
-import { dropWorld, photo } from '../support/drop-world.ts';
+import { photo } from '../support/drop-recipes.ts';
+import { dropWorld } from '../support/drop-world.ts';
 
 const MINUTE = 60_000;
 /** Calls that a loop of one picture comes to in its fourth round. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cancelBatch, resumeBatch } from '../../functions/app/control-batch.ts';
-import { type DropWorld, dropWorld, photo } from '../support/drop-world.ts';
+import { photo } from '../support/drop-recipes.ts';
+import { type DropWorld, dropWorld } from '../support/drop-world.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -186,6 +187,9 @@ describe('events of a drop', () => {
     expect(others).toEqual([]);
     expect([second?.name, third?.name, fourth?.name]).toEqual(['shoes (2)', 'shoes (3)', 'shoes (4)']);
     expect(second?.drop?.notes[0]).toBe(`These files came after batch ${first.id} of the same folder was complete.`);
+    const page = world.server.objects.bytes('output', `${second?.id}/report.html`).toString();
+    expect(page).toContain(second?.drop?.notes[0]);
+    expect(page).toContain('The drop was closed after 120 seconds without a new file.');
     expect(await world.items(second?.id ?? '')).toEqual(['shoes/right.png passed']);
     expect(await world.items(third?.id ?? '')).toEqual(['shoes/third.png passed']);
     expect(await world.items(fourth?.id ?? '')).toEqual(['shoes/fourth.png passed']);
@@ -264,14 +268,16 @@ describe('batch.json', () => {
   ])('with %s stops the batch with one sentence, until it is corrected', async (_, content, sentence) => {
     const world = await dropWorld();
     await world.upload('shoes/left.png');
-    await world.upload('shoes/batch.json', content);
+    const told = await world.upload('shoes/batch.json', content);
     await world.pass(5 * MINUTE);
     const stopped = await onlyBatch(world);
     expect(stopped).toMatchObject({ state: 'paused', pause: { code: 'usage' } });
     expect(stopped.pause?.message).toMatch(/^gs:\/\/inbox\/shoes\/batch\.json cannot be used: /);
     expect(stopped.pause?.message).toMatch(sentence);
     await world.upload('shoes/right.png');
+    world.events.push(told);
     await world.pass(MINUTE);
+    expect(await onlyBatch(world)).toMatchObject({ state: 'paused', pause: stopped.pause });
     expect(world.requests).toEqual([]);
     await world.upload('shoes/batch.json', '{"prompt": "by the sea"}');
     await world.pass(5 * MINUTE);

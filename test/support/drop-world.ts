@@ -1,61 +1,29 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { z } from 'zod';
 import { type App, createApp, type Limits } from '../../functions/app/app.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
 import { type DropRules, type Ingested, ingestDrop } from '../../functions/app/ingest-drop.ts';
 import type { Batch, Item } from '../../functions/domain/batch.ts';
 import type { Disposal, Message } from '../../functions/domain/message.ts';
 import { arrivalFrom } from '../../functions/domain/object-event.ts';
-import type { Recipe } from '../../functions/engine/recipe.ts';
 import { storageFiles } from '../../functions/platform/google/storage-files.ts';
 import type { Log, Platform } from '../../functions/platform/ports.ts';
 import { openLocal, SILENT_LOG } from '../platform/local-platform.ts';
-import { answer, PRICES, scriptedModels } from './engine-fakes.ts';
+import { DROP_RECIPES, dropModels, photo } from './drop-recipes.ts';
+import { PRICES } from './engine-fakes.ts';
 import { manualClock } from './manual-clock.ts';
-import { solidPng, withText } from './png.ts';
 import type { FinalizeEvent } from './storage-events.ts';
 import type { ObjectStore } from './storage-objects.ts';
 import { startStorageServer } from './storage-server.ts';
 import { makeQuickHome } from './temp-home.ts';
 import { timedMessages } from './timed-messages.ts';
 
-const settingsSchema = z.object({ prompt: z.string().default('clean it'), model: z.string().default('m') });
-
-/** One new picture of every picture. */
-const retouch: Recipe<z.infer<typeof settingsSchema>> = {
-  name: 'retouch',
-  version: 1,
-  settings: settingsSchema,
-  intake: () => 'image',
-  columns: () => [],
-  stepCap: 20,
-  models: ({ model }) => [model],
-  callsPerItem: () => ({ least: 1, most: 1 }),
-  async run({ settings: { prompt, model }, input, image, beginAttempt }) {
-    beginAttempt(1);
-    const { value: file } = await image('make', { model, parts: [{ file: input }, { text: prompt }] });
-    const attempt = { n: 1, prompt, promptChanges: [], candidate: file, score: 1, verdicts: [] };
-    const result = { kind: 'image' as const, file };
-    return { state: 'passed', score: 1, message: 'Done.', result, attempts: [attempt], best: 1 };
-  },
-};
-
-/** What a text says. */
-const recite: Recipe<unknown> = {
-  ...{ name: 'recite', version: 1, settings: z.object({}), intake: () => 'document', columns: () => [], stepCap: 20 },
-  ...{ models: () => ['m'], callsPerItem: () => ({ least: 1, most: 1 }) },
-  async run({ input, text }) {
-    const { value } = await text('say', { model: 'm', parts: [{ file: input }] });
-    const result = { kind: 'text' as const, text: value };
-    return { state: 'passed', score: null, message: 'Done.', result, attempts: [] };
-  },
-};
-
 export interface DropWorldOptions {
   rules?: Partial<DropRules>;
   limits?: Partial<Limits>;
   log?: Log;
+  /** State elsewhere than in SQLite. */
+  store?: Partial<Pick<Platform, 'batches' | 'journal' | 'sources'>>;
   /** What the app sees of its platform. */
   through?: (platform: Platform) => Platform;
   /** False: the bucket keeps nothing of the metadata that an object is uploaded with. */
@@ -89,14 +57,19 @@ export async function dropWorld(of: DropWorldOptions = {}) {
     objects: { bucket: 'work', prefix: 'objects' },
     client: { projectId: 'project', apiEndpoint: server.url },
   });
-  const { models, requests } = scriptedModels((request, n) =>
-    request.kind === 'image' ? answer({ image: { bytes: photo(`made ${n}`), mimeType: 'image/png' } }) : answer(),
-  );
-  const platform: Platform = { ...local.platform, files, models, queue: messages.queue, log: of.log ?? SILENT_LOG };
+  const { models, requests } = dropModels();
+  const platform: Platform = {
+    ...local.platform,
+    ...of.store,
+    files,
+    models,
+    queue: messages.queue,
+    log: of.log ?? SILENT_LOG,
+  };
   const rules: DropRules = { ...RULES, ...of.rules };
   const newApp = (through = of.through ?? ((same: Platform) => same)): App =>
     createApp(through(platform), {
-      ...{ prices: PRICES, stop: new AbortController().signal, recipes: { retouch, recite } },
+      ...{ prices: PRICES, stop: new AbortController().signal, recipes: DROP_RECIPES },
       ...(of.limits && { limits: of.limits }),
     });
   const app = newApp();
@@ -156,10 +129,10 @@ export async function dropWorld(of: DropWorldOptions = {}) {
     deliverDue: (as: () => App = () => app) => deliverDue(as),
     deliverOne,
     /** All batches, the oldest first. */
-    batches: async (): Promise<Batch[]> => (await local.platform.batches.list({ limit: 1000 })).reverse(),
+    batches: async (): Promise<Batch[]> => (await platform.batches.list({ limit: 1000 })).reverse(),
     /** Items as `path state`, in order of path. */
     async items(batchId: string): Promise<string[]> {
-      const items = await local.platform.batches.items(batchId, { limit: 1000 });
+      const items = await platform.batches.items(batchId, { limit: 1000 });
       return items.map(titleOf).sort();
     },
   };
@@ -179,11 +152,6 @@ function forgetMarks(objects: ObjectStore): void {
   const { insert } = objects;
   objects.insert = (bucket, name, bytes, { metadata: _, ...given }, conditions) =>
     insert(bucket, name, bytes, given, conditions);
-}
-
-/** A picture of its own for every text. */
-export function photo(text: string): Buffer {
-  return withText(solidPng(8, 8, [120, 90, 60]), text);
 }
 
 function titleOf({ source, state, summary }: Item): string {
