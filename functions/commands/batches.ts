@@ -110,7 +110,7 @@ async function showItem(
     );
     for (const part of step.request.parts)
       context.out(
-        indent('text' in part ? part.text : `[picture ${part.file.sha256.slice(0, 12)}, ${part.file.mimeType}]`),
+        indent('text' in part ? part.text : `[file ${part.file.sha256.slice(0, 12)}, ${part.file.mimeType}]`),
       );
     const answer = step.outcome.ok
       ? (step.outcome.text ?? `[picture ${step.outcome.file?.sha256.slice(0, 12) ?? ''}]`)

@@ -78,6 +78,12 @@ describe('simulated answers to prompts', () => {
     });
   });
 
+  it('come to an end where a schema names itself', async () => {
+    const schema = { type: 'object', properties: { child: { $ref: '#' } } };
+    const { outcome } = await run(prompt, await square(), 'image/png', { ...ask, outputType: 'json', schema });
+    expect(outcome.result).toMatchObject({ kind: 'json', value: { child: { child: {} } } });
+  });
+
   it('edit the picture by the words of the instruction', async () => {
     const original = await square();
     for (const words of ['anime style', 'black and white', 'pencil sketch', 'sepia', 'nicer']) {

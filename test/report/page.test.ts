@@ -205,6 +205,10 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     expect(await page.locator('#list .why').last().textContent()).toBe('Two lines\nof text.');
     expect(await page.locator('#list .ending').textContent()).toBe('TXT');
     expect(await page.locator('#list .frame').count()).toBe(3);
+    await page.locator('[name=view][value=sheet]').check();
+    const [entry, name] = [page.locator('#list li').first(), page.locator('#list .name').first()];
+    const [outer, inner] = [await entry.boundingBox(), await name.boundingBox()];
+    expect((inner?.y ?? 0) + (inner?.height ?? 0)).toBeLessThan((outer?.y ?? 0) + (outer?.height ?? 0));
     await page.locator('#list a').first().click();
     await page.locator('.members').first().waitFor();
     expect(await page.locator('.members').first().locator('> tbody > tr > th').allTextContents()).toEqual([

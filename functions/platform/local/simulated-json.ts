@@ -16,7 +16,7 @@ type Schema = Readonly<Record<string, unknown>>;
 /** Choices that say that something is not known. */
 const UNKNOWN = /^(unknown|other|none|n\/?a|unspecified|not[ _-]?(known|sure|visible)|everyone)$/i;
 
-/** Schemas may name themselves; a made-up value needs no more than this. */
+/** Schemas may name themselves: beyond this only what is required, beyond twice this nothing at all. */
 const DEEPEST = 12;
 
 /**
@@ -34,6 +34,7 @@ interface Place {
 }
 
 function filled(given: unknown, name: string, place: Place): unknown {
+  if (place.depth > 2 * DEEPEST) return null;
   const schema = resolved(given, place.root);
   if ('const' in schema) return schema.const;
   if (Array.isArray(schema.enum)) return choiceFrom(schema.enum, name, place.facts);
