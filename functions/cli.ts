@@ -1,5 +1,5 @@
 #!/usr/bin/env -S node --max-semi-space-size=8
-import { accessSync, appendFileSync, constants, existsSync, mkdirSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
@@ -14,6 +14,7 @@ import { runCommand } from './commands/run.ts';
 import { harmless } from './commands/terminal.ts';
 import { asProofsheetError, ProofsheetError } from './domain/errors.ts';
 import { jsonLog } from './lib/log.ts';
+import { productVersion } from './lib/product-version.ts';
 import { openGecko, withGecko } from './platform/google/gecko-access.ts';
 import { geminiModels } from './platform/google/gemini-models.ts';
 import { stagedPictures } from './platform/google/staged-pictures.ts';
@@ -25,9 +26,6 @@ import { loadSettings, type Settings } from './settings.ts';
 
 const stop = new AbortController();
 const screen = terminal();
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 const context: CommandContext = {
   settings: (flags) => loadSettings({ flags, cwd: process.cwd() }),
@@ -44,7 +42,7 @@ const program = new Command('proofsheet')
   .description(
     'Describes, re-generates, scores and refines product images; every call, verdict and cent accounted for.',
   )
-  .version(version)
+  .version(productVersion())
   .option('--home <dir>', 'where state is kept (default: $PROOFSHEET_HOME or ~/.proofsheet)')
   .option('--config <file>', 'settings file (default: ./proofsheet.yaml)')
   .option('--json', 'machine-readable output')

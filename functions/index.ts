@@ -41,14 +41,21 @@ async function openPush() {
 }
 
 async function openApi() {
-  const [{ app, settings }, { httpApi }, { bucketProblem }, { SIMULATED_SETTINGS }, { getRequestListener }] =
-    await Promise.all([
-      theApp(),
-      import('./handlers/http.ts'),
-      import('./handlers/http-start.ts'),
-      import('./platform/local/model-router.ts'),
-      import('@hono/node-server'),
-    ]);
+  const [
+    { app, settings },
+    { httpApi },
+    { bucketProblem },
+    { productVersion },
+    { SIMULATED_SETTINGS },
+    { getRequestListener },
+  ] = await Promise.all([
+    theApp(),
+    import('./handlers/http.ts'),
+    import('./handlers/http-start.ts'),
+    import('./lib/product-version.ts'),
+    import('./platform/local/model-router.ts'),
+    import('@hono/node-server'),
+  ]);
   const { api, cloud, recipe, maxConcurrent, maxRetries, timeoutMs } = settings;
   const start = {
     run: { lane: 'standard' as const, maxConcurrent, maxRetries, timeoutMs },
@@ -61,7 +68,9 @@ async function openApi() {
     everything: cloud.inboxBucket && `gs://${cloud.inboxBucket}`,
     exclude: [`gs://${cloud.outputBucket}`, `gs://${cloud.workBucket}`],
   };
-  const { fetch } = httpApi(app, { ...(api.token !== undefined && { token: api.token }), start });
+  const { token, streamMs } = api;
+  const version = productVersion();
+  const { fetch } = httpApi(app, { version, streamMs, start, ...(token !== undefined && { token }) });
   return getRequestListener(fetch, { overrideGlobalObjects: false });
 }
 

@@ -78,6 +78,8 @@ export interface ApiSettings {
   readonly token?: string;
   /** Batches that may run at once; one more is refused. */
   readonly maxRunningBatches: number;
+  /** How long a stream of changes lasts: less than what the server gives a request. */
+  readonly streamMs: number;
 }
 
 /** The deployed functions. Names without a default are missing until the functions are asked to use them. */
@@ -131,6 +133,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     api: {
       ...(env.API_TOKEN && { token: env.API_TOKEN }),
       maxRunningBatches: wholeNumber(env, 'MAX_RUNNING_BATCHES', 1000) ?? 1,
+      streamMs: (wholeNumber(env, 'STREAM_SECONDS', DAY_SECONDS) ?? 3300) * 1000,
     },
     cloud: cloudSettings(env),
     drop: {

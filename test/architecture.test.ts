@@ -76,17 +76,7 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ],
   [
     'cli.ts',
-    [
-      'settings.ts',
-      'commands',
-      'platform/local',
-      'platform/google',
-      'app',
-      'domain/errors.ts',
-      'lib/log.ts',
-      'npm:',
-      'node:',
-    ],
+    ['settings.ts', 'commands', 'platform/local', 'platform/google', 'app', 'domain/errors.ts', 'lib', 'npm:', 'node:'],
   ],
 ];
 

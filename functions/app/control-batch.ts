@@ -1,7 +1,7 @@
 import type { Batch, TerminalState } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { App } from './app.ts';
-import { vacated } from './finalizer-claim.ts';
+import { reclosing, vacated } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
 import { restarted } from './planner-turn.ts';
 
@@ -74,6 +74,20 @@ export async function resumeBatch(
   const batch = await batchNamed(app, before.id);
   await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
   return { batch, reopened };
+}
+
+/** Renders the report of a batch that has ended once more, with what people have said of its items since. */
+export async function renderAgain(app: Pick<App, 'batches' | 'queue' | 'clock'>, batchId: string): Promise<Batch> {
+  const batch = await app.batches.change(batchId, (current) =>
+    isEnded(current)
+      ? { state: 'running', finalizer: reclosing(current), revision: current.revision + 1, resumedAt: app.clock.now() }
+      : undefined,
+  );
+  if (batch.state === 'paused') {
+    throw new ProofsheetError('wrong_state', `Batch ${batchId} is paused; its report comes when it has ended.`);
+  }
+  await app.queue.publish([{ kind: 'finalize', batchId }]);
+  return batch;
 }
 
 /** Goes on with a batch that was paused until a time which has come; of many who try, one does. Says whether it was this one. */

@@ -45,7 +45,8 @@ export async function claimFinalizer(
     if (!isToClose(current) || (finalizer !== undefined && finalizer.leaseUntil > now)) return undefined;
     taken.fence = (finalizer?.fence ?? 0) + 1;
     taken.end = finalizer?.end ?? { state: current.cancelRequested ? 'cancelled' : 'finished', at: now };
-    return { finalizer: { fence: taken.fence, leaseUntil: now + LEASE_MS, end: taken.end } };
+    // What was said of items before this is in the report that is rendered now.
+    return { finalizer: { fence: taken.fence, leaseUntil: now + LEASE_MS, end: taken.end }, reviewedAt: undefined };
   });
   if (!isToClose(batch)) return { kind: 'nothing' };
   const { fence, end } = taken;
@@ -89,6 +90,13 @@ function claimOf(
 /** The place of the finaliser with nobody in it: whoever was there is refused from now on. */
 export function vacated(finalizer: Batch['finalizer']): Batch['finalizer'] {
   return finalizer && { fence: finalizer.fence + 1, leaseUntil: 0 };
+}
+
+/** As `vacated`, for a batch that has ended and keeps its end, whoever closes it once more. */
+export function reclosing({ state, finishedAt, finalizer }: Batch): Batch['finalizer'] {
+  const fence = (finalizer?.fence ?? 0) + 1;
+  if (finishedAt === undefined) return { fence, leaseUntil: 0 };
+  return { fence, leaseUntil: 0, end: { state: state === 'cancelled' ? state : 'finished', at: finishedAt } };
 }
 
 /** Proves a claim by renewing it, unless that was done a moment ago; those who ask at the same time share one proof. */

@@ -43,7 +43,15 @@ export async function readItem(
       `Batch ${batchId} has no item ${wanted}; see \`proofsheet show ${batchId}\`.`,
     );
   }
-  const details = await app.batches.details(batchId, [item.id]);
+  return await itemWithJournal(app, item);
+}
+
+/** An item with its journal and all that came of it. */
+export async function itemWithJournal(
+  app: Pick<App, 'batches' | 'journal'>,
+  item: Item,
+): Promise<{ item: Item; steps: StepEntry[]; detail: ItemDetail | undefined }> {
+  const details = await app.batches.details(item.batchId, [item.id]);
   return { item, steps: await app.journal.steps(item), detail: details.get(item.id) };
 }
 

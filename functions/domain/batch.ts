@@ -270,7 +270,7 @@ export const batchSchema = z.object({
   cancelReason: z.string().optional(),
   finishedAt: z.number().optional(),
   report: z.string().optional(),
-  /** When a person last said something of an item: a report from before does not show it. */
+  /** Since when people have said things of items that the report does not show. */
   reviewedAt: z.number().optional(),
 });
 export type Batch = z.infer<typeof batchSchema>;

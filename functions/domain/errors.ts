@@ -70,6 +70,7 @@ const CODES = {
   internal: 'Something unexpected happened; report this as a bug.',
   // the command
   usage: 'See --help.',
+  forbidden: 'This may not be asked from there; see the message.',
   not_found: 'Check the id with `proofsheet list`.',
   wrong_state: 'See `proofsheet show` for the state.',
   batch_running: 'Wait for the running batch, or cancel it.',

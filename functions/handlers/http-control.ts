@@ -1,36 +1,68 @@
-import { Hono } from 'hono';
 import { z } from 'zod';
 import type { App } from '../app/app.ts';
 import { batchNamed, batchToResume, cancelBatch, resumeBatch } from '../app/control-batch.ts';
 import type { Batch } from '../domain/batch.ts';
-import { readBody } from './http-request.ts';
+import { type Endpoint, endpoint } from './http-endpoint.ts';
+import { refusedRequest } from './http-request.ts';
+import type { StartOptions } from './http-start.ts';
 
 const batchId = z.string().min(1).optional();
-const cancelSchema = z.strictObject({ batch_id: batchId });
-const resumeSchema = z.strictObject({
-  batch_id: batchId,
-  /** Also items that were judged below the threshold. */
-  failed: z.boolean().optional(),
-  /** Also items that ended as error. */
-  errors: z.boolean().optional(),
+const cancelBody = z.strictObject({ batch_id: batchId.describe('Left out: the newest batch.') });
+const resumeBody = z.strictObject({
+  batch_id: batchId.describe('Left out: the newest unfinished batch, or else the newest.'),
+  failed: z.boolean().optional().describe('Also items that were judged below the threshold, from the start.'),
+  errors: z.boolean().optional().describe('Also items that ended as error; useful answers are kept.'),
+});
+const controlledDocument = z.object({
+  batch_id: z.string(),
+  state: z.string(),
+  cancel_requested: z.boolean(),
+});
+const resumedDocument = controlledDocument.extend({
+  reopened: z.number().int().describe('Items that had ended and are taken again.'),
 });
 
-/** `POST /cancel`, `POST /resume`. Both only ask for it; the work is done elsewhere. */
-export function controlRoutes(app: App): Hono {
-  return new Hono()
-    .post('/cancel', async (context) => {
-      const { batch_id: id } = await readBody(context, cancelSchema);
-      const { id: named } = await batchNamed(app, id);
-      return context.json(controlled(await cancelBatch(app, named)), 202);
-    })
-    .post('/resume', async (context) => {
-      const { batch_id: id, failed = false, errors = false } = await readBody(context, resumeSchema);
-      const { id: named } = await batchToResume(app, id);
-      const { batch, reopened } = await resumeBatch(app, named, { failed, errors });
-      return context.json({ ...controlled(batch), reopened }, 202);
-    });
+/** Cancel and resume. Both only ask for it; the work is done elsewhere. */
+export function controlEndpoints(app: App, options: Pick<StartOptions, 'problemWith' | 'takeOn'>): Endpoint[] {
+  return [cancelEndpoint(app, options), resumeEndpoint(app, options)];
 }
 
-function controlled(batch: Batch) {
+function cancelEndpoint(app: App, { takeOn }: Pick<StartOptions, 'takeOn'>): Endpoint {
+  return endpoint(
+    {
+      ...{ method: 'post', path: '/api/batch/cancel', id: 'cancelBatch', body: cancelBody },
+      summary: 'Asks a batch to end: calls under way finish and are kept, everything else is cancelled.',
+      answer: { status: 202, json: controlledDocument },
+      others: { 409: 'It has ended already.' },
+    },
+    async ({ body }) => {
+      const { id } = await batchNamed(app, body.batch_id);
+      const batch = await cancelBatch(app, id);
+      await takeOn?.(id);
+      return controlled(batch);
+    },
+  );
+}
+
+function resumeEndpoint(app: App, options: Pick<StartOptions, 'problemWith' | 'takeOn'>): Endpoint {
+  return endpoint(
+    {
+      ...{ method: 'post', path: '/api/batch/resume', id: 'resumeBatch', body: resumeBody },
+      summary: 'Goes on with what is unfinished, after a pause, an interruption or a cancel.',
+      answer: { status: 202, json: resumedDocument },
+    },
+    async ({ body: { batch_id: wanted, failed = false, errors = false } }) => {
+      const { id, inputs } = await batchToResume(app, wanted);
+      const problems = await Promise.all(inputs.map((input) => options.problemWith(input)));
+      // It was started elsewhere, by somebody who may read more.
+      if (problems.some(Boolean)) throw refusedRequest(problems.filter((problem) => problem !== undefined));
+      const { batch, reopened } = await resumeBatch(app, id, { failed, errors });
+      await options.takeOn?.(id);
+      return { ...controlled(batch), reopened };
+    },
+  );
+}
+
+function controlled(batch: Batch): z.infer<typeof controlledDocument> {
   return { batch_id: batch.id, state: batch.state, cancel_requested: batch.cancelRequested };
 }

@@ -1,28 +1,56 @@
 import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { z } from 'zod';
+import type { ErrorCode } from '../domain/errors.ts';
 
-/** The JSON body of a request in its shape; no body counts as `{}`. Fails with the answer 400, which lists all that is wrong. */
+/**
+ * The JSON body of a request in its shape; no body counts as `{}`. Fails with the answer 400, which lists all that is wrong, or
+ * with 415 for another content type: a page of another site can send forms and plain text here, but no JSON.
+ */
 export async function readBody<T>(context: Context, shape: z.ZodType<T>): Promise<T> {
+  if (context.req.method === 'GET') return inShape({}, shape, 'body');
   const text = await context.req.text();
-  return inShape(text.trim() === '' ? {} : parsedJson(text), shape);
+  if (text.trim() === '') return inShape({}, shape, 'body');
+  const type = context.req.header('content-type') ?? '';
+  if (!/^application\/json\s*(;|$)/i.test(type)) {
+    throw failureOf(415, 'usage', 'The body must be JSON; send it with `Content-Type: application/json`.');
+  }
+  return inShape(parsedJson(text), shape, 'body');
 }
 
 /** The query of a request in its shape. Fails as `readBody`. */
 export function readQuery<T>(context: Context, shape: z.ZodType<T>): T {
-  return inShape(context.req.query(), shape);
+  return inShape(context.req.query(), shape, 'query');
 }
 
-function inShape<T>(value: unknown, shape: z.ZodType<T>): T {
+/** What varies in the path, in its shape. Fails as `readBody`. */
+export function readParams<T>(context: Context, shape: z.ZodType<T>): T {
+  return inShape(context.req.param(), shape, 'path');
+}
+
+function inShape<T>(value: unknown, shape: z.ZodType<T>, what: string): T {
   const parsed = shape.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw refusedRequest(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`));
+  throw refusedRequest(parsed.error.issues.map(({ path, message }) => `${path.join('.') || what}: ${message}`));
 }
 
 /** The answer 400 with everything that is wrong with a request. */
 export function refusedRequest(problems: readonly string[]): HTTPException {
-  const error = { code: 'usage', message: problems.join(' '), problems };
-  return new HTTPException(400, { res: Response.json({ error }, { status: 400 }) });
+  return failureOf(400, 'usage', problems.join(' '), { more: { problems } });
+}
+
+/** An answer that tells of a failure, in the one shape that all of them have. */
+export function failureOf(
+  status: ContentfulStatusCode,
+  code: ErrorCode,
+  message: string,
+  { more = {}, headers = {} }: { more?: object; headers?: Record<string, string> } = {},
+): HTTPException {
+  return new HTTPException(status, {
+    message,
+    res: Response.json({ error: { code, message, ...more } }, { status, headers }),
+  });
 }
 
 /** The own address of a path, as whoever asked sees this server. */

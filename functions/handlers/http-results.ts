@@ -1,87 +1,175 @@
-import { Hono } from 'hono';
-import { getMimeType } from 'hono/utils/mime';
+import type { Context } from 'hono';
 import { z } from 'zod';
 import type { App } from '../app/app.ts';
-import { batchNamed } from '../app/control-batch.ts';
-import { type BatchView, readBatch } from '../app/read-batch.ts';
-import type { Batch, Item } from '../domain/batch.ts';
-import { isTerminal } from '../domain/batch.ts';
+import { batchNamed, renderAgain } from '../app/control-batch.ts';
+import { settledItems } from '../app/finalize-batch.ts';
+import { reviewScript } from '../app/review-script.ts';
+import type { Batch } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
-import { runDocument } from '../report/text-reports.ts';
-import { readQuery } from './http-request.ts';
+import { EXPORT_FORMATS, type ExportFormat, renderExport } from '../report/text-reports.ts';
+import { batchDocument, documentOfBatch } from './http-documents.ts';
+import { type Endpoint, endpoint } from './http-endpoint.ts';
+import type { StartOptions } from './http-start.ts';
 
-/** Items that a snapshot shows: those in work, and the latest that ended. */
-const SHOWN = { recent: 50, running: 50 };
-const MAX_FILE_BYTES = 64 * 1024 * 1024;
+/** Files are read and sent in parts. */
+const PART_BYTES = 4 * 1024 * 1024;
 
-const REPORT_FILES = {
-  html: 'report.html',
+const FILES: Record<ExportFormat, string> = {
   json: 'results.json',
+  jsonl: 'metadata/items.jsonl',
   csv: 'results.csv',
   markdown: 'results.md',
   junit: 'results.xml',
-} as const;
+};
 
-/** Beside those that hono knows. */
-const TYPES = { md: 'text/markdown; charset=utf-8', jsonl: 'application/jsonl', log: 'text/plain; charset=utf-8' };
+/** Types of the files that a batch writes, by their endings. What is not among them is only ever downloaded. */
+const TYPES: Readonly<Record<string, string>> = {
+  json: 'application/json',
+  jsonl: 'application/jsonl; charset=utf-8',
+  csv: 'text/csv; charset=utf-8',
+  md: 'text/markdown; charset=utf-8',
+  xml: 'application/xml',
+  txt: 'text/plain; charset=utf-8',
+  log: 'text/plain; charset=utf-8',
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  webp: 'image/webp',
+  gif: 'image/gif',
+  avif: 'image/avif',
+  pdf: 'application/pdf',
+};
+const DOWNLOAD = 'application/octet-stream';
+/** The parts of the report's page run or style it, and are known by their places. */
+const PAGE = 'report.html';
+const PAGE_PARTS = /^report\/(?:data\/)?[\w-]+\.(js|css)$/;
+const REVIEWS = 'report/data/reviews.js';
 
-const batchQuery = z.object({ batch_id: z.string().optional() });
-const reportQuery = batchQuery.extend({ format: z.enum(['html', 'json', 'csv', 'markdown', 'junit']).default('html') });
+const reportQuery = z.object({
+  batch_id: z.string().optional().describe('Left out: the newest batch.'),
+  format: z.enum(['html', ...EXPORT_FORMATS]).default('html'),
+});
 
-/** `GET /api/batch/status`, `GET /api/batch/report`, and the files of a batch, to which the report's page leads. */
-export function resultRoutes(app: App): Hono {
-  return new Hono()
-    .get('/api/batch/status', async (context) => {
-      const { id } = await batchNamed(app, readQuery(context, batchQuery).batch_id);
-      return context.json(snapshotOf(await readBatch(app, id, SHOWN), app.clock.now()));
-    })
-    .get('/api/batch/report', async (context) => {
-      const query = readQuery(context, reportQuery);
+/** The report of a batch in every format, and the files of a batch, to which the report's page leads. */
+export function resultEndpoints(app: App, options: Pick<StartOptions, 'takeOn'>): Endpoint[] {
+  return [reportEndpoint(app), renderEndpoint(app, options), fileEndpoint(app)];
+}
+
+function reportEndpoint(app: App): Endpoint {
+  return endpoint(
+    {
+      ...{ method: 'get', path: '/api/batch/report', id: 'getReport', query: reportQuery },
+      summary: 'The report of a batch. `html` leads to the page among the files of the batch.',
+      answer: { status: 200, media: ['text/html', ...Object.values(FILES).map(typeOf)] },
+      others: { 302: 'Where the page is.', 404: 'There is no report yet.' },
+    },
+    async ({ context, query }) => {
       const batch = await batchNamed(app, query.batch_id);
       if (batch.report === undefined) {
-        throw new ProofsheetError(
-          'not_found',
-          `Batch ${batch.id} is ${batch.state} and has no report yet; ask again later.`,
-        );
+        const text = `Batch ${batch.id} is ${batch.state} and has no report yet; ask again later.`;
+        throw new ProofsheetError('not_found', text);
       }
-      const name = REPORT_FILES[query.format];
       // The page loads what lies beside it, so it must be read where it lies.
-      if (query.format === 'html') return context.redirect(`/api/batches/${batch.id}/files/${name}`);
-      return await fileAnswer(app, batch, name);
-    })
-    .get('/api/batches/:id/files/:path{.+}', async (context) => {
-      const { id, path } = context.req.param();
-      return await fileAnswer(app, await batchNamed(app, id), path);
-    });
+      if (query.format === 'html') return context.redirect(`/api/batches/${batch.id}/files/${PAGE}`);
+      const name = FILES[query.format];
+      if (batch.reviewedAt === undefined) return await fileAnswer(app, context, batch, name);
+      const counts = await app.batches.counts(batch.id);
+      const text = renderExport(query.format, batch, counts, settledItems(app, batch.id));
+      return piecesAnswer(context, name, text);
+    },
+  );
+}
+
+function renderEndpoint(app: App, { takeOn }: Pick<StartOptions, 'takeOn'>): Endpoint {
+  return endpoint(
+    {
+      ...{ method: 'post', path: '/api/batch/report', id: 'renderReport' },
+      summary: 'Writes the report once more, so that its files show what people have said of items since.',
+      body: z.strictObject({ batch_id: z.string().optional() }),
+      answer: { status: 202, json: batchDocument },
+    },
+    async ({ body }) => {
+      const { id } = await batchNamed(app, body.batch_id);
+      const batch = await renderAgain(app, id);
+      await takeOn?.(id);
+      return documentOfBatch(batch, await app.batches.counts(id), app.clock.now());
+    },
+  );
+}
+
+function fileEndpoint(app: App): Endpoint {
+  return endpoint(
+    {
+      ...{ method: 'get', path: '/api/batches/{id}/files/{path+}', id: 'getFile' },
+      params: z.object({ id: z.string(), path: z.string().describe('As reports name it, with slashes.') }),
+      summary: 'A file of a batch: its report and what lies beside it.',
+      answer: { status: 200, media: ['*/*'] },
+    },
+    async ({ context, params }) => {
+      const batch = await batchNamed(app, params.id);
+      if (params.path === REVIEWS) return context.body(await reviewScript(app, batch.id), 200, headersFor(REVIEWS));
+      return await fileAnswer(app, context, batch, params.path);
+    },
+  );
 }
 
 /** A file among the results of a batch; the name cannot lead out of them. */
-async function fileAnswer(app: App, batch: Batch, path: string): Promise<Response> {
-  const bytes = await app.files.read(app.files.join(batch.outputDir, path), { maxBytes: MAX_FILE_BYTES });
-  const type = getMimeType(path) ?? getMimeType(path, TYPES) ?? 'application/octet-stream';
-  return new Response(bytes.slice(), { headers: { 'content-type': type, 'x-content-type-options': 'nosniff' } });
+async function fileAnswer(app: Pick<App, 'files'>, context: Context, batch: Batch, path: string): Promise<Response> {
+  const uri = app.files.join(batch.outputDir, ...namesOf(path));
+  const read = (start: number) => app.files.readPart(uri, { start, maxBytes: PART_BYTES });
+  // A file that is not there is told before anything is sent.
+  const first = await read(0);
+  if (first.byteLength < PART_BYTES) return context.body(first.slice(), 200, headersFor(path));
+  return piecesAnswer(context, path, partsAfter(first, read));
 }
 
-function snapshotOf({ batch, counts, running, queued, recent }: BatchView, now: number) {
+async function* partsAfter(
+  first: Uint8Array,
+  read: (start: number) => Promise<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  let start = 0;
+  for (let part = first; part.byteLength > 0; part = await read(start)) {
+    yield part;
+    start += part.byteLength;
+  }
+}
+
+/** A failure on the way breaks the connection, so that nobody takes what came for the whole. */
+function piecesAnswer(context: Context, path: string, pieces: AsyncIterable<string | Uint8Array>): Response {
+  const encoder = new TextEncoder();
+  async function* bytes(): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) yield typeof piece === 'string' ? encoder.encode(piece) : piece;
+  }
+  const source = bytes();
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await source.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void (await source.return(undefined)),
+  });
+  return context.body(body, 200, headersFor(path));
+}
+
+/** A path that goes through a hidden name or back is none of a batch's. */
+function namesOf(path: string): string[] {
+  const names = path.split('/');
+  if (names.every((name) => name !== '' && !name.startsWith('.') && !/[\\\0]/.test(name))) return names;
+  throw new ProofsheetError('not_found', `There is no file ${JSON.stringify(path)} in this batch.`);
+}
+
+function headersFor(path: string): Record<string, string> {
+  const type = typeOf(path);
   return {
-    ...runDocument(batch, counts, now),
-    cancel_requested: batch.cancelRequested,
-    paused: batch.pause ?? null,
-    /** Whether every input has been listed, so that `counts.total` is final. */
-    listed: batch.sealed,
-    queued,
-    items: [...running, ...recent].map(itemLine),
+    'Content-Type': type,
+    'Cache-Control': 'private, no-cache',
+    ...(type === DOWNLOAD && { 'Content-Disposition': 'attachment' }),
   };
 }
 
-function itemLine(item: Item) {
-  const { summary, progress } = item;
-  return {
-    sku: item.name,
-    item_id: item.id,
-    status: isTerminal(item.state) ? item.state : 'running',
-    score: summary?.score ?? null,
-    attempt: (isTerminal(item.state) ? summary?.attempts : progress?.attempt) ?? 0,
-    message: (isTerminal(item.state) ? summary?.message : progress?.step) ?? '',
-  };
+function typeOf(path: string): string {
+  if (path === PAGE) return 'text/html; charset=utf-8';
+  const ending = /\.([a-z]+)$/.exec(path)?.[1] ?? '';
+  if (PAGE_PARTS.test(path)) return `${ending === 'js' ? 'text/javascript' : 'text/css'}; charset=utf-8`;
+  return TYPES[ending] ?? DOWNLOAD;
 }

@@ -1,11 +1,14 @@
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
 import { z } from 'zod';
 import type { App } from '../app/app.ts';
 import { countInputs } from '../app/count-inputs.ts';
+import { planBatch } from '../app/plan-batch.ts';
 import { runningBatches, type StartRequest, startBatch } from '../app/start-batch.ts';
 import type { Batch } from '../domain/batch.ts';
-import { asProofsheetError } from '../domain/errors.ts';
-import { addressOf, readBody, refusedRequest } from './http-request.ts';
+import { asProofsheetError, errorCodeSchema } from '../domain/errors.ts';
+import { rateLimit } from '../lib/rate-limit.ts';
+import { type Endpoint, endpoint } from './http-endpoint.ts';
+import { addressOf, failureOf, refusedRequest } from './http-request.ts';
 
 /** What a start takes from the settings of the process. */
 export interface StartOptions extends Pick<StartRequest, 'run' | 'outputRoot' | 'simulated'> {
@@ -13,44 +16,132 @@ export interface StartOptions extends Pick<StartRequest, 'run' | 'outputRoot' | 
   /** Settings of a recipe, completed with those of the process. */
   recipeSettings(given: Record<string, unknown>): Record<string, unknown>;
   /** Why a place may not be read; undefined if it may. */
-  problemWith(uri: string): string | undefined;
+  problemWith(uri: string): Promise<string | undefined> | string | undefined;
   /** The places that may be read, for files that manifests name. */
   within: string[];
   /** What `run_all` without a prefix means; undefined where there is no such place. */
   everything: string | undefined;
   /** Folders whose files are never inputs. */
   exclude: string[];
+  /** Has a batch worked off here, where that is not done elsewhere. */
+  takeOn?: (batchId: string) => Promise<void>;
 }
 
 const MAX_IMAGE_URIS = 1000;
+const MAX_URI = 2000;
+/** Images that an estimate reads at most: somebody waits for it. */
+const MAX_ESTIMATED = 1000;
+const STARTS_PER_MINUTE = 30;
+const ESTIMATES_PER_MINUTE = 30;
 const MAX_FILE_BYTES = 20 * 1024 * 1024;
 
-const startSchema = z.strictObject({
-  prefix: z.string().min(1).optional(),
-  image_uris: z.array(z.string().min(1)).min(1).max(MAX_IMAGE_URIS).optional(),
-  run_all: z.boolean().optional(),
-  recipe: z.string().optional(),
-  settings: z.record(z.string(), z.unknown()).optional(),
+const startBody = z.strictObject({
+  prefix: z
+    .string()
+    .min(1)
+    .max(MAX_URI)
+    .optional()
+    .describe('A prefix such as gs://bucket/folder/, or a folder or glob on one machine.'),
+  image_uris: z.array(z.string().min(1).max(MAX_URI)).min(1).max(MAX_IMAGE_URIS).optional(),
+  run_all: z.boolean().optional().describe('Without prefix and image_uris: everything in the inbox.'),
+  recipe: z.string().optional().describe('One of GET /api/recipes; `fidelity` if left out.'),
+  settings: z.record(z.string(), z.unknown()).optional().describe('As the schema of the recipe says.'),
   lane: z.literal('standard').optional(),
   name: z.string().min(1).max(200).optional(),
+  limit: z.number().int().positive().optional().describe('Only the first so many images.'),
+  force: z.boolean().optional().describe('Also what was done before with the same settings; it is paid again.'),
 });
-type StartBody = z.infer<typeof startSchema>;
+type StartBody = z.infer<typeof startBody>;
 
-/** `POST /start`. */
-export function startRoute(app: App, options: StartOptions): Hono {
-  return new Hono().post('/start', async (context) => {
-    const body = await readBody(context, startSchema);
-    const request = requestFrom(body, options);
-    try {
-      const { batch } = await startBatch(app, request);
-      return context.json(await startedDocument(app, context, batch, request), 202);
-    } catch (thrown) {
-      return await startFailure(app, context, thrown);
-    }
+const startedDocument = z.object({
+  batch_id: z.string(),
+  image_count: z.number().int().nullable().describe('Files by their names; null where there are too many to list.'),
+  simulated: z.boolean(),
+  status_url: z.string(),
+  report_url: z.string(),
+});
+
+const count = z.number().int().nonnegative();
+const estimateDocument = z.object({
+  items: count,
+  complete: z.boolean().describe(`False where there are more than ${MAX_ESTIMATED} images; then this is of the first.`),
+  refused: z.array(z.object({ source: z.string(), code: errorCodeSchema, message: z.string() })),
+  ignored: z.record(z.string(), count).describe('Files left aside, by reason.'),
+  models: z.array(z.string()),
+  unpriced: z.array(z.string()).describe('Models whose price is not known.'),
+  calls: z.object({ least: count, most: count }),
+  simulated: z.boolean(),
+});
+
+/** `POST /api/batch/start`, and what a start would do. */
+export function startEndpoints(app: App, options: StartOptions): Endpoint[] {
+  return [startEndpoint(app, options), estimateEndpoint(app, options)];
+}
+
+function startEndpoint(app: App, options: StartOptions): Endpoint {
+  const admit = rateLimit(app.clock, { most: STARTS_PER_MINUTE, withinMs: 60_000 });
+  return endpoint(
+    {
+      ...{ method: 'post', path: '/api/batch/start', id: 'startBatch', body: startBody },
+      summary: 'Starts a batch, or goes on with the unfinished one of the same command.',
+      answer: { status: 202, json: startedDocument },
+      others: { 409: 'As many batches run as may.', 429: 'Too many starts in a minute.' },
+    },
+    async ({ context, body }) => {
+      refuseTooMany(admit());
+      const request = await requestFrom(body, options);
+      try {
+        const { batch } = await startBatch(app, request);
+        await options.takeOn?.(batch.id);
+        return await documentOfStart(app, context, batch, request);
+      } catch (thrown) {
+        throw await startFailure(app, thrown);
+      }
+    },
+  );
+}
+
+function estimateEndpoint(app: App, options: StartOptions): Endpoint {
+  const admit = rateLimit(app.clock, { most: ESTIMATES_PER_MINUTE, withinMs: 60_000 });
+  return endpoint(
+    {
+      ...{ method: 'post', path: '/api/batch/estimate', id: 'estimateBatch', body: startBody },
+      summary: 'What a start with this body would do, found by reading every image, without a call to a model.',
+      answer: { status: 200, json: estimateDocument },
+      others: { 429: 'Too many estimates in a minute.' },
+    },
+    async ({ body }) => {
+      refuseTooMany(admit());
+      const request = await requestFrom(body, options);
+      const limit = Math.min(request.selection.limit ?? MAX_ESTIMATED, MAX_ESTIMATED);
+      try {
+        const { items, refused, ...plan } = await planBatch(app, {
+          ...request,
+          selection: { ...request.selection, limit },
+        });
+        const complete = request.selection.limit === limit || items + refused.length < limit;
+        return { items, complete, refused, ...plan, simulated: request.simulated };
+      } catch (thrown) {
+        throw await startFailure(app, thrown);
+      }
+    },
+  );
+}
+
+function refuseTooMany(waitMs: number): void {
+  if (waitMs === 0) return;
+  const seconds = Math.ceil(waitMs / 1000);
+  throw failureOf(429, 'rate_limited', `Too many requests of this kind; ask again in ${seconds} s.`, {
+    headers: { 'Retry-After': String(seconds) },
   });
 }
 
-async function startedDocument(app: App, context: Context, batch: Batch, request: StartRequest) {
+async function documentOfStart(
+  app: App,
+  context: Context,
+  batch: Batch,
+  request: StartRequest,
+): Promise<z.infer<typeof startedDocument>> {
   // The batch runs, whatever becomes of the count.
   const count = await countInputs(app, request).catch(() => undefined);
   return {
@@ -62,30 +153,36 @@ async function startedDocument(app: App, context: Context, batch: Batch, request
   };
 }
 
-function inputsOf({ prefix, image_uris: uris, run_all: runAll }: StartBody, options: StartOptions): string[] {
+async function inputsOf(
+  { prefix, image_uris: uris, run_all: runAll }: StartBody,
+  options: StartOptions,
+): Promise<string[]> {
   if (prefix !== undefined && uris !== undefined) throw refusedRequest(['Give `prefix` or `image_uris`, not both.']);
   const everything = runAll === true && options.everything !== undefined ? [options.everything] : [];
   const inputs = [...new Set(uris ?? (prefix === undefined ? everything : [prefix]))];
   if (inputs.length === 0) {
     throw refusedRequest(['Name what to work on: `prefix` or `image_uris`, or `run_all` for the whole inbox.']);
   }
-  const problems = inputs.flatMap((input) => options.problemWith(input) ?? []);
-  if (problems.length > 0) throw refusedRequest(problems);
+  const problems = await Promise.all(inputs.map((input) => options.problemWith(input)));
+  if (problems.some((problem) => problem !== undefined)) {
+    throw refusedRequest(problems.filter((problem) => problem !== undefined).slice(0, 20));
+  }
   return inputs;
 }
 
-function requestFrom(body: StartBody, options: StartOptions): StartRequest {
-  const inputs = inputsOf(body, options);
+async function requestFrom(body: StartBody, options: StartOptions): Promise<StartRequest> {
+  const inputs = await inputsOf(body, options);
   return {
     inputs,
     selection: {
       ...{ patterns: [], recursive: true, maxFileBytes: MAX_FILE_BYTES },
       ...{ exclude: options.exclude, within: options.within },
+      ...(body.limit !== undefined && { limit: body.limit }),
     },
     recipe: body.recipe ?? 'fidelity',
     recipeSettings: options.recipeSettings(body.settings ?? {}),
     simulated: options.simulated,
-    force: false,
+    force: body.force === true,
     run: { ...options.run, ...(body.lane && { lane: body.lane }) },
     outputRoot: options.outputRoot,
     archive: 'none',
@@ -100,14 +197,14 @@ function nameFor(inputs: readonly string[]): string {
   return inputs.length === 1 ? first : `${first} and ${inputs.length - 1} more`;
 }
 
-async function startFailure(app: App, context: Context, thrown: unknown): Promise<Response> {
+async function startFailure(app: App, thrown: unknown): Promise<unknown> {
   const { code, message } = asProofsheetError(thrown);
   if (code === 'batch_running') {
     const [running] = await runningBatches(app);
-    return context.json({ error: { code, message, ...(running && { batch_id: running.id }) } }, 409);
+    return failureOf(409, code, message, { ...(running && { more: { batch_id: running.id } }) });
   }
-  if (code === 'usage' || code === 'file_missing' || code === 'unreadable_file') throw refusedRequest([message]);
-  throw thrown;
+  const isTheirs = code === 'usage' || code === 'file_missing' || code === 'unreadable_file';
+  return isTheirs ? refusedRequest([message]) : thrown;
 }
 
 /** For places in Cloud Storage: only those in buckets that were allowed. */

@@ -1,74 +1,103 @@
 import { type Context, Hono } from 'hono';
-import { bearerAuth } from 'hono/bearer-auth';
-import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { z } from 'zod';
 import type { App } from '../app/app.ts';
 import { asProofsheetError, type ErrorCode } from '../domain/errors.ts';
-import { batchRoutes } from './http-batches.ts';
-import { controlRoutes } from './http-control.ts';
-import { resultRoutes } from './http-results.ts';
-import { type StartOptions, startRoute } from './http-start.ts';
+import { batchEndpoints } from './http-batches.ts';
+import { controlEndpoints } from './http-control.ts';
+import { type Endpoint, endpoint, mount } from './http-endpoint.ts';
+import { guardHeaders, guardHost, guardOrigin, guardSize } from './http-guard.ts';
+import { itemEndpoints } from './http-items.ts';
+import { openApiDocument } from './http-openapi.ts';
+import { recipesEndpoint } from './http-recipes.ts';
+import { failureOf } from './http-request.ts';
+import { resultEndpoints } from './http-results.ts';
+import { guardToken, sessionEndpoints } from './http-session.ts';
+import { type StartOptions, startEndpoints } from './http-start.ts';
+import { type StatusOptions, statusEndpoint } from './http-status.ts';
 
-export interface HttpOptions {
-  /** Bearer token that every route but `/healthz` asks for, if there is one. */
+export interface HttpOptions extends StatusOptions {
+  /** Of the product. */
+  version: string;
+  /** Token that every route but `/healthz` asks for, if there is one. */
   token?: string;
+  /** Names by which this server may be asked, if not by any. */
+  hosts?: readonly string[];
   start: StartOptions;
 }
-
-/** More than any request here needs. */
-const MAX_BODY_BYTES = 512 * 1024;
 
 const STATUS_OF: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   usage: 400,
   not_found: 404,
   file_missing: 404,
+  source_changed: 404,
   batch_running: 409,
   wrong_state: 409,
+  rate_limited: 429,
   storage_unavailable: 503,
 };
 
 /** The HTTP API over an app, for any server that speaks Fetch. Every error is `{error: {code, message, …}}`. */
-export function httpApi(app: App, { token, start }: HttpOptions): Hono {
+export function httpApi(app: App, options: HttpOptions): Hono {
+  const { token, hosts } = options;
   const api = new Hono();
   api.onError((thrown, context) => errorAnswer(app, context, thrown));
   api.notFound((context) =>
-    failure(context, 404, 'not_found', `There is no ${context.req.method} ${context.req.path}.`),
+    failureOf(404, 'not_found', `There is no ${context.req.method} ${context.req.path}.`).getResponse(),
   );
-  api.get('/healthz', (context) => context.json({ status: 'ok' }));
-  if (token !== undefined) {
-    const message = { error: { code: 'auth_failed', message: 'Send the token as `Authorization: Bearer …`.' } };
-    const asked = { message };
-    api.use(
-      bearerAuth({ token, noAuthenticationHeader: asked, invalidAuthenticationHeader: asked, invalidToken: asked }),
-    );
-  }
-  api.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }));
-  api.route('/api/batch', startRoute(app, start));
-  api.route('/api/batch', controlRoutes(app));
-  api.route('/', resultRoutes(app));
-  api.route('/api/batches', batchRoutes(app));
+  api.use(guardHeaders());
+  if (hosts !== undefined) api.use(guardHost(hosts));
+  const open = [healthEndpoint()];
+  const sessions = token === undefined ? [] : sessionEndpoints(token, app.clock);
+  const guarded = endpointsOf(app, options);
+  const described = openApiDocument([...open, ...sessions, ...guarded], {
+    version: options.version,
+    token: token !== undefined,
+  });
+  mount(api, open);
+  api.use(guardOrigin());
+  api.use(guardSize());
+  mount(api, sessions);
+  if (token !== undefined) api.use(guardToken(token, app.clock));
+  mount(api, guarded);
+  api.get('/openapi.json', (context) => context.json(described));
   return api;
 }
 
-function tooLarge(context: Context): Response {
-  return failure(
-    context,
-    413,
-    'usage',
-    `The request is larger than ${MAX_BODY_BYTES} bytes; name a prefix instead of many images.`,
+function endpointsOf(app: App, options: HttpOptions): Endpoint[] {
+  const { start } = options;
+  return [
+    ...startEndpoints(app, start),
+    statusEndpoint(app, options),
+    ...resultEndpoints(app, start),
+    ...controlEndpoints(app, start),
+    ...batchEndpoints(app),
+    ...itemEndpoints(app),
+    recipesEndpoint(app),
+  ];
+}
+
+function healthEndpoint(): Endpoint {
+  return endpoint(
+    {
+      ...{ method: 'get', path: '/healthz', id: 'health' },
+      summary: 'That the server lives.',
+      answer: { status: 200, json: z.object({ status: z.literal('ok') }) },
+    },
+    () => ({ status: 'ok' as const }),
   );
 }
 
+/** What nobody foresaw is told to the log alone. */
 function errorAnswer(app: Pick<App, 'log'>, context: Context, thrown: Error): Response {
   if (thrown instanceof HTTPException) return thrown.getResponse();
-  const error = asProofsheetError(thrown);
-  const status = STATUS_OF[error.code] ?? 500;
+  const { code, message } = asProofsheetError(thrown);
+  const status = STATUS_OF[code] ?? 500;
   const { method, path } = context.req;
-  if (status >= 500) app.log.error({ method, path, code: error.code, error: error.message }, 'request failed');
-  return failure(context, status, error.code, error.message);
-}
-
-function failure(context: Context, status: ContentfulStatusCode, code: ErrorCode, message: string): Response {
-  return context.json({ error: { code, message } }, status);
+  if (status >= 500) app.log.error({ method, path, code, error: message }, 'request failed');
+  if (code === 'rate_limited')
+    return failureOf(status, code, message, { headers: { 'Retry-After': '60' } }).getResponse();
+  if (code !== 'internal') return failureOf(status, code, message).getResponse();
+  return failureOf(500, code, 'Something unexpected happened; the log says what.').getResponse();
 }

@@ -8,6 +8,7 @@ import type { OutputPath } from './output-paths.ts';
 import { writeRefusalLog } from './outputs.ts';
 import { DETAILS_PER_FILE, detailRecord, indexRow, ROWS_PER_FILE } from './page-data.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
+import { type ReviewRecord, reviewRecords, reviewsScript } from './review-data.ts';
 import { scriptJson } from './safe-text.ts';
 import { addToTally, newTally, type Tally } from './tally.ts';
 import { reportHead, runDocument, textReport } from './text-reports.ts';
@@ -68,6 +69,7 @@ export async function buildReport(of: {
   const scripts = [
     PAGE_SCRIPTS[0],
     ...Array.from({ length: indexFiles }, (_, k) => `data/index-${k}.js`),
+    'data/reviews.js',
     ...PAGE_SCRIPTS.slice(1),
   ];
   // Last, so that a report that can be opened has everything it loads.
@@ -85,6 +87,7 @@ async function writeItems(
   const texts = openTexts(place, head);
   const index = scriptPages(place, 'index', ROWS_PER_FILE);
   const details = scriptPages(place, 'detail', DETAILS_PER_FILE);
+  const reviews: ReviewRecord[] = [];
   try {
     for (const { text, sink } of texts) await sink.add(text.head());
     for await (const entry of items) {
@@ -93,6 +96,7 @@ async function writeItems(
       if (entry.detail === undefined) await writeRefusalLog(place.files, head.batch, entry.item);
       await index.add(indexRow(entry));
       await details.add(detailRecord(entry));
+      reviews.push(...reviewRecords(entry.item));
       for (const { text, sink } of texts) await sink.add(text.item(entry));
     }
     for (const { text, sink } of texts) for (const piece of text.tail()) await sink.add(piece);
@@ -101,6 +105,7 @@ async function writeItems(
     await Promise.all(texts.map(({ sink }) => sink.abort(error)));
     throw error;
   }
+  await place.files.write(place.uri(['report', 'data', 'reviews.js']), reviewsScript(reviews), SCRIPT_TYPE);
   await details.end();
   return await index.end();
 }

@@ -18,6 +18,8 @@ const COLUMNS = [
   'calls',
   'item_id',
   'source',
+  'review',
+  'review_note',
 ] as const;
 
 type Cells = Partial<Record<(typeof COLUMNS)[number] | 'group', string | number | null>>;
@@ -37,7 +39,9 @@ export function csvReport({ batch, groups }: ReportHead): TextReport {
     item: (entry) => {
       const row = itemRow(entry, batch.groupBy);
       const result = typeof row.result === 'string' || row.result === null ? row.result : JSON.stringify(row.result);
-      const cells = { ...row, file: row.name, result, processing_time: row.seconds, error: reasonOf(entry.item) };
+      const review = { review: row.review?.decision ?? null, review_note: row.review?.note ?? null };
+      const error = reasonOf(entry.item);
+      const cells = { ...row, ...review, file: row.name, result, processing_time: row.seconds, error };
       return line(cells, row.metadata);
     },
     *tail() {

@@ -27,6 +27,8 @@ export interface ItemRow {
   cost_usd: number | null;
   calls: number;
   seconds: number;
+  /** What a person said of it. */
+  review: { decision: 'approved' | 'rejected' | null; note: string; at: string } | null;
   /** Columns that a manifest brought along. */
   metadata: Readonly<Record<string, string>>;
   /** Its value in the column that the batch is grouped by; null without one. Only in grouped batches. */
@@ -49,6 +51,7 @@ export function itemRow({ item, detail }: ReportItem, groupBy?: string): ItemRow
     cost_usd: summary === undefined ? 0 : usd(summary),
     calls: summary?.calls ?? 0,
     seconds: summary?.seconds ?? 0,
+    review: item.review === undefined ? null : { ...item.review, at: new Date(item.review.at).toISOString() },
     metadata: item.metadata,
     ...(groupBy !== undefined && { group: groupOf(item, groupBy) ?? null }),
   };
@@ -62,6 +65,11 @@ export function usd(cost: { costNano: number; unpricedCalls: number }): number |
 /** The reason of an item that did not pass; empty for one that did or is not done. */
 export function reasonOf(item: Item): string {
   return item.state === 'passed' || !isTerminal(item.state) ? '' : (item.summary?.message ?? '');
+}
+
+/** What a person said of an item, in words; empty where nobody did. */
+export function reviewText({ review }: Pick<ItemRow, 'review'>): string {
+  return review === null ? '' : [review.decision, review.note].filter(Boolean).join(': ');
 }
 
 function resultOf(item: Item, detail: ItemDetail | undefined): unknown {

@@ -1,4 +1,4 @@
-import { type ItemRow, itemRow } from './item-row.ts';
+import { type ItemRow, itemRow, reviewText } from './item-row.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
 import { xmlText } from './safe-text.ts';
 
@@ -35,6 +35,7 @@ function testCase(row: ItemRow, recipe: string): string {
     calls: row.calls,
     cost_usd: row.cost_usd ?? 'unknown',
     item_id: row.item_id,
+    ...(row.review === null ? {} : { review: reviewText(row) }),
   });
   const head = attributes({ name: row.name, classname: recipe, file: row.source, time: row.seconds.toFixed(3) });
   return `<testcase${head}>\n${about}\n${verdictOf(row)}</testcase>\n`;

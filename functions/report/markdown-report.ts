@@ -1,7 +1,7 @@
 import { isTerminal } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
 import type { Groups } from './groups.ts';
-import { type ItemRow, itemRow, type ReportItem } from './item-row.ts';
+import { type ItemRow, itemRow, type ReportItem, reviewText } from './item-row.ts';
 import { linkTo, resultPath } from './output-paths.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
 import { markdownLine, markdownText, plainText } from './safe-text.ts';
@@ -39,6 +39,8 @@ function sectionOf(entry: ReportItem): string {
   if (row.status !== 'passed' && row.message !== '') {
     parts.push(`${row.status === 'error' ? 'Error' : 'Reason'}: ${markdownLine(row.message)}${codeText(row.code)}`);
   }
+  const review = reviewText(row);
+  if (review !== '') parts.push(`Review: ${markdownLine(review)}`);
   if (row.score !== null) parts.push(`Score ${row.score.toFixed(2)} after ${attemptsText(row.attempts)}`);
   return `${parts.join('\n\n').replace('\n\n', '\n')}\n`;
 }

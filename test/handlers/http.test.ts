@@ -1,26 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
-import { type App, createApp } from '../../functions/app/app.ts';
-import { dispatch } from '../../functions/app/dispatch.ts';
-import { httpApi } from '../../functions/handlers/http.ts';
+import { describe, expect, it } from 'vitest';
 import { bucketProblem } from '../../functions/handlers/http-start.ts';
-import { openLocal } from '../platform/local-platform.ts';
-import { writePhotos } from '../support/cli.ts';
-import { PRICES } from '../support/engine-fakes.ts';
-import { fidelityModels } from '../support/fidelity-models.ts';
-import { messageList } from '../support/message-list.ts';
-import { makeQuickHome } from '../support/temp-home.ts';
-
-interface Answer {
-  status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: whatever JSON the server answers with
-  body: any;
-}
+import { httpWorld } from '../support/http-world.ts';
 
 describe('start', () => {
   it('starts a batch and says where to look', async () => {
-    const { post, photos } = await world(['a-first.png', 'b-first.png', 'notes.txt']);
+    const { post, photos } = await httpWorld(['a-first.png', 'b-first.png', 'notes.txt']);
     const { status, body } = await post('/api/batch/start', { prefix: photos, run_all: true, name: 'Autumn' });
     expect(status).toBe(202);
     expect(body).toEqual({
@@ -33,7 +19,7 @@ describe('start', () => {
   });
 
   it('takes single images', async () => {
-    const { post, photos, work, get } = await world(['a-first.png', 'b-first.png', 'c-first.png']);
+    const { post, photos, work, get } = await httpWorld(['a-first.png', 'b-first.png', 'c-first.png']);
     const uris = [join(photos, 'a-first.png'), join(photos, 'c-first.png'), join(photos, 'a-first.png')];
     expect(await post('/api/batch/start', { image_uris: uris })).toMatchObject({
       status: 202,
@@ -44,7 +30,7 @@ describe('start', () => {
   });
 
   it('takes a manifest, whose rows lead to no place that may not be read', async () => {
-    const { post, photos, work, get } = await world(['a-first.png']);
+    const { post, photos, work, get } = await httpWorld(['a-first.png']);
     const manifest = join(photos, 'catalog.json');
     writeFileSync(manifest, JSON.stringify([{ path: 'a-first.png', sku: 'A' }, '/etc/hostname.png', '../home/x.png']));
     const started = await post('/api/batch/start', { image_uris: [manifest] });
@@ -63,7 +49,7 @@ describe('start', () => {
   });
 
   it('lets only as many batches run as may, also of those that are started at once', async () => {
-    const { post, photos, work } = await world(['a/1-first.png', 'b/1-first.png', 'c/1-first.png']);
+    const { post, photos, work } = await httpWorld(['a/1-first.png', 'b/1-first.png', 'c/1-first.png']);
     const answers = await Promise.all(
       ['a', 'b', 'c', 'a'].map((folder) => post('/api/batch/start', { prefix: join(photos, folder) })),
     );
@@ -94,7 +80,7 @@ describe('start', () => {
     ['no text', '{', /no JSON/],
     ['a list', '[]', /body/],
   ])('refuses %s', async (_, body, reason) => {
-    const { post, photos } = await world(['a-first.png']);
+    const { post, photos } = await httpWorld(['a-first.png']);
     const answer = await post('/api/batch/start', JSON.parse(JSON.stringify(body).replaceAll('PHOTOS', photos)));
     expect(answer).toMatchObject({
       status: 400,
@@ -104,14 +90,14 @@ describe('start', () => {
   });
 
   it('refuses a body that is too large before it is read', async () => {
-    const { post } = await world([]);
+    const { post } = await httpWorld([]);
     expect((await post('/api/batch/start', { name: 'x'.repeat(600_000) })).status).toBe(413);
   });
 });
 
 describe('a batch', () => {
   it('shows what it comes to', async () => {
-    const { post, get, photos, work } = await world(['a-first.png', 'b-never.png']);
+    const { post, get, photos, work } = await httpWorld(['a-first.png', 'b-never.png']);
     const { body: started } = await post('/api/batch/start', { prefix: photos });
     expect((await get('/api/batch/report')).status).toBe(404);
     await work();
@@ -137,7 +123,7 @@ describe('a batch', () => {
   });
 
   it('gives its report in every format, and the files beside it', async () => {
-    const { post, fetch, photos, work } = await world(['a-first.png']);
+    const { post, fetch, photos, work } = await httpWorld(['a-first.png']);
     const { body: started } = await post('/api/batch/start', { prefix: photos });
     await work();
     const page = await fetch('/api/batch/report');
@@ -165,7 +151,7 @@ describe('a batch', () => {
   });
 
   it('is cancelled and resumed', async () => {
-    const { post, photos, work } = await world(['a-first.png']);
+    const { post, photos, work } = await httpWorld(['a-first.png']);
     const { body: started } = await post('/api/batch/start', { prefix: photos });
     const { batch_id: id } = started;
     expect(await post('/api/batch/cancel', {})).toMatchObject({
@@ -191,7 +177,7 @@ describe('a batch', () => {
 
 describe('every route but /healthz', () => {
   it('asks for the token, if there is one', async () => {
-    const { fetch } = await world([], { token: 'secret-1' });
+    const { fetch } = await httpWorld([], { token: 'secret-1' });
     expect((await fetch('/healthz')).status).toBe(200);
     for (const authorization of [undefined, 'Bearer secret-2', 'Bearer secret-1x', 'Basic c2VjcmV0LTE=', 'secret-1']) {
       const answer = await fetch('/api/batches', authorization === undefined ? {} : { headers: { authorization } });
@@ -203,7 +189,7 @@ describe('every route but /healthz', () => {
   });
 
   it('answers errors in one shape', async () => {
-    const { get } = await world([]);
+    const { get } = await httpWorld([]);
     expect(await get('/nowhere')).toMatchObject({
       status: 404,
       body: { error: { code: 'not_found', message: expect.any(String) } },
@@ -229,57 +215,3 @@ it('reads only buckets that are allowed', () => {
     expect(bucketProblem(uri, allowed)).toContain('gs://inbox, gs://more');
   }
 });
-
-/** The API over a home of its own; `work` does what waits in the queue until nothing does. */
-async function world(names: readonly string[], options: { token?: string } = {}) {
-  const root = await makeQuickHome();
-  const photos = join(root.path, 'photos');
-  mkdirSync(photos);
-  writePhotos(photos, names);
-  const local = openLocal(join(root.path, 'home'));
-  onTestFinished(async () => {
-    await local.close();
-    await root.remove();
-  });
-  const queue = messageList();
-  const models = fidelityModels(local.platform.files.open);
-  const app: App = createApp(
-    { ...local.platform, queue, models },
-    {
-      prices: PRICES,
-      unavailable: { gecko_text2image_v1: 'The judge needs Vertex AI.' },
-      stop: new AbortController().signal,
-    },
-  );
-  const api = httpApi(app, {
-    ...options,
-    start: {
-      run: { lane: 'standard', maxConcurrent: 4, maxRetries: 2, timeoutMs: 10_000 },
-      outputRoot: join(root.path, 'output'),
-      simulated: false,
-      maxRunning: 1,
-      recipeSettings: (given) => ({ textModel: 'm', imageModel: 'm', judgeModel: 'm', ...given }),
-      within: [photos],
-      problemWith: (uri) => (uri.startsWith(photos) ? undefined : `${uri} may not be read.`),
-      everything: photos,
-      exclude: [],
-    },
-  });
-  const fetch = async (path: string, init: RequestInit = {}) => await api.request(path, init);
-  const answerOf = async (response: Response): Promise<Answer> => ({
-    status: response.status,
-    body: await response.json(),
-  });
-  return {
-    ...{ photos, fetch },
-    get: async (path: string) => answerOf(await fetch(path)),
-    post: async (path: string, body: unknown) =>
-      answerOf(await fetch(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })),
-    async work() {
-      for (let message = queue.waiting.shift(); message !== undefined; message = queue.waiting.shift()) {
-        const disposal = await dispatch(app, message);
-        if (disposal.kind === 'retry') queue.waiting.push(message);
-      }
-    },
-  };
-}

@@ -67,6 +67,7 @@ describe('a report', () => {
       'detail-1.js',
       'detail-2.js',
       'index-0.js',
+      'reviews.js',
     ]);
     expect(await json(batch, 'results.json')).toMatchObject({ batch: { report } });
   });

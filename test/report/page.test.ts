@@ -233,6 +233,8 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     await page.locator('#list a').click();
     await page.locator('.verdict').first().waitFor();
     expect(await page.locator('.evidence').first().textContent()).toBe(visible);
+    expect(await page.locator('#list .chip').allTextContents()).toEqual(['failed', 'rejected']);
+    expect(await page.locator('.review bdi').textContent()).toBe(visible);
     await page.waitForFunction(PICTURES_LOADED);
     expect(problems).toEqual([]);
     await page.context().close();

@@ -59,7 +59,7 @@ describe('items.jsonl', () => {
     expect(lines).toHaveLength(32);
     for (const line of lines) {
       expect(Object.keys(JSON.parse(line))).toEqual(
-        'item_id name source status score attempts code message result verdicts cost_usd calls seconds metadata'.split(
+        'item_id name source status score attempts code message result verdicts cost_usd calls seconds review metadata'.split(
           ' ',
         ),
       );
@@ -119,7 +119,7 @@ describe('results.csv', () => {
       .slice(0, 2)
       .map((entry, n) => ({ ...entry, item: { ...entry.item, ...(n === 0 && { metadata }) } }));
     const few = parseCsv(await render('csv', withData, { ...batch, columns: ['Title', 'status', '-x'] }));
-    expect(few.map((row) => row.slice(13))).toEqual([
+    expect(few.map((row) => row.slice(15))).toEqual([
       ['Title', 'input_status', "'-x"],
       ['Mug, "blue"', "'=new", ''],
       ['', '', ''],
@@ -127,7 +127,7 @@ describe('results.csv', () => {
     const columns = ['Title', ...Array.from({ length: MAX_COLUMNS - 1 }, (_, n) => `column ${n}`)];
     const many = parseCsv(await render('csv', withData, { ...batch, columns }));
     expect(many.map((row) => row.at(-1))).toEqual(['more_columns', '{"status":"=new","extra":"more"}', '{}']);
-    expect(new Set(many.map((row) => row.length))).toEqual(new Set([13 + MAX_COLUMNS + 1]));
+    expect(new Set(many.map((row) => row.length))).toEqual(new Set([15 + MAX_COLUMNS + 1]));
     const row = JSON.parse(await render('jsonl', withData.slice(0, 1)));
     expect(row.metadata).toEqual(metadata);
   });

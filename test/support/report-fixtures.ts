@@ -395,7 +395,9 @@ export function hostileItem(batch: Batch, text = HOSTILE, product: Product = und
       Object.assign(verdict, { question: text, answer: text, evidence: text, expected: text, category: text });
     }
   }
-  return { item: { ...entry.item, name: text.replaceAll('/', '_'), source: `/shop/${text}` }, detail: entry.detail };
+  const review = { decision: 'rejected', note: text, at: NOW } as const;
+  const item = { ...entry.item, name: text.replaceAll('/', '_'), source: `/shop/${text}`, review };
+  return { item, detail: entry.detail };
 }
 
 /** A passed item whose result is a text and that nobody judged. */

@@ -1,7 +1,19 @@
 /** One item, large: the reference beside every attempt, what was judged, asked and paid. */
 {
-  const { element, icon, chip, score, dollars, duration, words, detailOf, frame, attemptFigure, resultView } =
-    globalThis.proofsheet;
+  const {
+    element,
+    icon,
+    chip,
+    reviewChip,
+    score,
+    dollars,
+    duration,
+    words,
+    detailOf,
+    frame,
+    attemptFigure,
+    resultView,
+  } = globalThis.proofsheet;
   const LEFT = 'M10 3 5 8l5 5';
   const RIGHT = 'm6 3 5 5-5 5';
   const CROSS = 'm4 4 8 8M12 4l-8 8';
@@ -69,6 +81,7 @@
         { class: 'viewer-title' },
         element('h2', { id: 'viewer-name' }, element('bdi', {}, row.name)),
         chip(row.state),
+        reviewChip(row),
         row.score === null
           ? ''
           : element('span', { class: 'viewer-score' }, 'score ', element('b', {}, score(row.score))),
@@ -90,6 +103,7 @@
     const shown = inWords ? resultView(row, detail) : pictured ? stripOf(row, detail) : descriptionOf(detail);
     const parts = [
       reasonOf(row, detail),
+      reviewOf(row),
       shown,
       rubricOf(detail),
       billOf(row, detail),
@@ -107,6 +121,11 @@
       row.code === '' ? '' : element('code', {}, words(row.code)),
       element('p', {}, detail.message, ' ', element('span', { class: 'quiet' }, detail.remedy)),
     );
+  }
+
+  function reviewOf({ review }) {
+    if (!review?.note) return '';
+    return element('p', { class: 'review' }, element('b', {}, 'Review'), ' ', element('bdi', {}, review.note));
   }
 
   function stripOf(row, detail) {

@@ -3,7 +3,8 @@
  * scroll as smoothly as ten.
  */
 {
-  const { rows, element, icon, picture, thumbnail, chip, score, dollars, duration, words } = globalThis.proofsheet;
+  const { rows, element, icon, picture, thumbnail, chip, reviewChip, score, dollars, duration, words } =
+    globalThis.proofsheet;
   const ARROW = 'M3 8h9M8.5 4.5 12 8l-3.5 3.5';
   /** Rows drawn above and below the window. */
   const MARGIN = 6;
@@ -132,7 +133,7 @@
         element('bdi', { class: 'name' }, row.name),
         element('span', { class: 'why' }, row.reason || (row.code && words(row.code)) || row.result),
       ),
-      element('span', { class: 'state' }, chip(row.state)),
+      element('span', { class: 'state' }, chip(row.state), reviewChip(row)),
       element('span', { class: 'score' }, element('b', {}, score(row.score)), scoreBar(row)),
       fact('attempts', row.attempts === 1 ? '1 attempt' : `${row.attempts} attempts`),
       fact('cost', dollars(row.cost)),

@@ -55,6 +55,7 @@
 
   /** Takes the content of a data script; `k` is the script's number. */
   function receive(kind, k, records) {
+    if (kind === 'reviews') return addReviews(records);
     if (kind === 'detail') {
       pages.set(k, records);
       waiting.get(k)?.resolve(records);
@@ -81,6 +82,18 @@
         result,
         found,
       });
+    }
+  }
+
+  /** What people said of items, after these have come. */
+  function addReviews(records) {
+    if (records.length === 0) return;
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    for (const [id, decision, note] of records) {
+      const row = byId.get(id);
+      if (!row) continue;
+      row.review = { decision, note };
+      row.found += `\n${decision}\n${note}`.toLowerCase();
     }
   }
 
@@ -125,6 +138,12 @@
     return element('span', { class: `chip chip-${state}` }, state);
   }
 
+  /** What a person said of an item, beside its state. */
+  function reviewChip({ review }) {
+    if (!review) return '';
+    return element('span', { class: `chip chip-${review.decision}`, title: review.note }, review.decision || 'note');
+  }
+
   function score(value) {
     return value === null ? '–' : value.toFixed(2);
   }
@@ -148,6 +167,7 @@
     picture,
     thumbnail,
     chip,
+    reviewChip,
     score,
     dollars,
     duration,

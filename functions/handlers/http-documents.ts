@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import {
+  type Batch,
+  batchStateSchema,
+  type Counts,
+  type Item,
+  isTerminal,
+  itemStateSchema,
+  reviewSchema,
+  TERMINAL_STATES,
+} from '../domain/batch.ts';
+import { errorCodeSchema } from '../domain/errors.ts';
+import { verdictSchema } from '../domain/outcome.ts';
+import { itemRow, type ReportItem } from '../report/item-row.ts';
+import { runDocument } from '../report/text-reports.ts';
+import { thumbnailLink } from './http-picture-links.ts';
+
+// What the API answers with. Words stand in snake case; times are ISO 8601.
+
+const count = z.number().int().nonnegative();
+const dollars = z.number().nullable().describe('Dollars; null when the price of a call is not known.');
+
+export const errorDocument = z.object({
+  error: z.object({
+    code: z.union([errorCodeSchema, z.string()]),
+    message: z.string(),
+    problems: z.array(z.string()).optional(),
+    batch_id: z.string().optional().describe('Of the batch that is in the way.'),
+  }),
+});
+
+export const batchDocument = z.object({
+  batch_id: z.string(),
+  name: z.string(),
+  state: batchStateSchema,
+  recipe: z.string(),
+  lane: z.string(),
+  simulated: z.boolean(),
+  counts: z.object({ total: count, passed: count, failed: count, error: count, cancelled: count, skipped: count }),
+  calls: count,
+  cost_usd: dollars,
+  unpriced_calls: count.optional(),
+  seconds: z.number(),
+  output_dir: z.string(),
+  report: z.string().nullable().describe('Where the report lies; null until it is there.'),
+  created_at: z.string(),
+  finished_at: z.string().nullable(),
+  average_score: z.number().nullable(),
+  listed: z.boolean().describe('Every input has been listed, so that the total is final.'),
+  cancel_requested: z.boolean(),
+  cancel_reason: z.string().nullable(),
+  paused: z
+    .object({ code: errorCodeSchema, message: z.string(), until: z.string().nullable() })
+    .nullable()
+    .describe('Why nothing is done for now, and what to do.'),
+});
+
+export function documentOfBatch(batch: Batch, counts: Counts, now: number): z.infer<typeof batchDocument> {
+  const { pause } = batch;
+  return {
+    ...runDocument(batch, counts, now),
+    created_at: isoTime(batch.createdAt),
+    finished_at: batch.finishedAt === undefined ? null : isoTime(batch.finishedAt),
+    average_score: counts.scored === 0 ? null : counts.scoreSum / counts.scored,
+    listed: batch.sealed,
+    cancel_requested: batch.cancelRequested,
+    cancel_reason: batch.cancelReason ?? null,
+    paused: pause
+      ? { code: pause.code, message: pause.message, until: pause.until ? isoTime(pause.until) : null }
+      : null,
+  };
+}
+
+/** An item in a stream of changes. */
+export const itemEventDocument = z.object({
+  sku: z.string().describe('Name of the item: that of its file, made distinct.'),
+  item_id: z.string(),
+  status: z.enum(['running', ...TERMINAL_STATES]),
+  score: z.number().nullable(),
+  attempt: count,
+  message: z.string(),
+  code: errorCodeSchema.nullable(),
+  thumbnail_url: z.string().nullable(),
+});
+
+export function eventOfItem(item: Item): z.infer<typeof itemEventDocument> {
+  const { summary, progress } = item;
+  const isOver = isTerminal(item.state);
+  return {
+    sku: item.name,
+    item_id: item.id,
+    status: isTerminal(item.state) ? item.state : 'running',
+    score: isOver ? (summary?.score ?? null) : null,
+    attempt: (isOver ? summary?.attempts : progress?.attempt) ?? 0,
+    message: (isOver ? summary?.message : progress?.step) ?? '',
+    code: isOver ? (summary?.code ?? null) : null,
+    thumbnail_url: isOver ? thumbnailLink(item) : null,
+  };
+}
+
+const reviewDocument = z.object({
+  decision: reviewSchema.shape.decision,
+  note: reviewSchema.shape.note,
+  at: z.string(),
+});
+
+/** A line of `items.jsonl`, and what a list of items on a page needs beside it. */
+export const itemDocument = z.object({
+  item_id: z.string(),
+  name: z.string(),
+  source: z.string(),
+  status: itemStateSchema,
+  score: z.number().nullable(),
+  attempts: count,
+  code: errorCodeSchema.nullable(),
+  message: z.string(),
+  result: z.unknown().describe('A text, a JSON value, or the path of the picture among the files of the batch.'),
+  metadata: z.record(z.string(), z.string()).describe('Columns of the manifest.'),
+  verdicts: z.array(verdictSchema).describe('Of the shipped attempt.'),
+  cost_usd: dollars,
+  calls: count,
+  seconds: z.number(),
+  group: z.string().nullable().optional(),
+  thumbnail_url: z.string().nullable(),
+  review: reviewDocument.nullable(),
+});
+
+export function documentOfItem(entry: ReportItem, groupBy: string | undefined): z.infer<typeof itemDocument> {
+  const { item } = entry;
+  return {
+    ...itemRow(entry, groupBy),
+    status: item.state,
+    code: item.summary?.code ?? null,
+    thumbnail_url: thumbnailLink(item),
+  };
+}
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

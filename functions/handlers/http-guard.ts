@@ -1,0 +1,80 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { secureHeaders } from 'hono/secure-headers';
+import { failureOf } from './http-request.ts';
+
+/** More than any request here needs. */
+const MAX_BODY_BYTES = 512 * 1024;
+
+/** Nothing but the server's own files: no inline code, no other host, no frames. Pages show pictures that they fetched as blobs. */
+const POLICY = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'blob:'],
+  connectSrc: ["'self'"],
+  fontSrc: ["'self'"],
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
+};
+
+export function guardHeaders(): MiddlewareHandler {
+  return secureHeaders({
+    contentSecurityPolicy: POLICY,
+    crossOriginResourcePolicy: 'same-origin',
+    crossOriginOpenerPolicy: 'same-origin',
+    referrerPolicy: 'no-referrer',
+    xFrameOptions: 'DENY',
+    // It is the server in front that speaks HTTPS, or nobody.
+    strictTransportSecurity: false,
+    permissionsPolicy: { camera: false, geolocation: false, microphone: false },
+  });
+}
+
+/**
+ * Only requests that name this server by one of these host names (without port). A page of another site whose name was made to lead
+ * here asks under its own.
+ */
+export function guardHost(names: readonly string[]): MiddlewareHandler {
+  return async (context, next) => {
+    const name = hostName(context.req.header('host') ?? '');
+    if (name === undefined || !names.includes(name)) {
+      throw failureOf(403, 'forbidden', `This server is asked as ${names.join(' or ')} only.`);
+    }
+    await next();
+  };
+}
+
+function hostName(host: string): string | undefined {
+  return /^(\[[0-9a-f:]+\]|[\w.-]+)(:\d+)?$/i.exec(host)?.[1]?.toLowerCase();
+}
+
+/** Refuses changes that the page of another site asks for. Clients that are no browsers say nothing about where they come from. */
+export function guardOrigin(): MiddlewareHandler {
+  return async (context, next) => {
+    if (!['GET', 'HEAD'].includes(context.req.method) && isForeign(context)) {
+      throw failureOf(403, 'forbidden', 'Pages of other sites may not change anything here.');
+    }
+    await next();
+  };
+}
+
+function isForeign({ req }: Context): boolean {
+  const site = req.header('sec-fetch-site');
+  // Also true behind a proxy that changes the host.
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  const origin = req.header('origin');
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== req.header('host');
+}
+
+export function guardSize(): MiddlewareHandler {
+  return bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError() {
+      const text = `The request is larger than ${MAX_BODY_BYTES} bytes; name a prefix instead of many images.`;
+      throw failureOf(413, 'usage', text);
+    },
+  });
+}
