@@ -1,4 +1,4 @@
-import { http, type Request } from '@google-cloud/functions-framework';
+import { cloudEvent, http, type Request } from '@google-cloud/functions-framework';
 import type { PushRequest } from './handlers/pubsub.ts';
 import { onDemand } from './lib/on-demand.ts';
 import type { Files, Models } from './platform/ports.ts';
@@ -12,6 +12,7 @@ const DEAD_LETTERS_PATH = '/dead-letters';
 const theApp = once(openApp);
 const thePush = once(openPush);
 const theApi = once(openApi);
+const theBucket = once(openBucket);
 
 for (const name of ['process', 'finalize', 'control']) {
   http(name, async (request, response) => {
@@ -19,6 +20,11 @@ for (const name of ['process', 'finalize', 'control']) {
     response.status(await handle(pushOf(request))).end();
   });
 }
+
+cloudEvent('bucket', async (event: unknown) => {
+  const handle = await theBucket();
+  await handle(event);
+});
 
 http('api', async (request, response) => {
   // That the process lives is said before anything is loaded.
@@ -33,11 +39,29 @@ function pushOf(request: Request): PushRequest {
 
 async function openPush() {
   const [{ app, settings }, { pubsubHandler }] = await Promise.all([theApp(), import('./handlers/pubsub.ts')]);
-  const { push, workBucket } = settings.cloud;
-  const quarantine = `gs://${workBucket}/quarantine`;
+  const { push } = settings.cloud;
+  const quarantine = quarantineOf(settings);
   if (push.audiences.length === 0 && push.serviceAccount === undefined) return pubsubHandler({ app, quarantine });
   const { pushIdentity } = await import('./platform/google/push-identity.ts');
   return pubsubHandler({ app, quarantine, refusalOf: pushIdentity(push) });
+}
+
+async function openBucket() {
+  const [{ app, settings }, { bucketHandler }, { SIMULATED_SETTINGS }] = await Promise.all([
+    theApp(),
+    import('./handlers/bucket.ts'),
+    import('./platform/local/model-router.ts'),
+  ]);
+  const { cloud, drop, recipe } = settings;
+  const rules = {
+    ...startOf(settings),
+    ...drop,
+    inbox: `gs://${cloud.inboxBucket ?? ''}`,
+    recipe: 'fidelity',
+    recipeSettings: recipe,
+    fixedSettings: cloud.simulate ? SIMULATED_SETTINGS : {},
+  };
+  return bucketHandler({ app, rules, quarantine: quarantineOf(settings) });
 }
 
 async function openApi() {
@@ -56,22 +80,36 @@ async function openApi() {
     import('./platform/local/model-router.ts'),
     import('@hono/node-server'),
   ]);
-  const { api, cloud, recipe, maxConcurrent, maxRetries, timeoutMs } = settings;
+  const { api, cloud, recipe } = settings;
   const start = {
-    run: { lane: 'standard' as const, maxConcurrent, maxRetries, timeoutMs },
-    outputRoot: `gs://${cloud.outputBucket}`,
-    simulated: cloud.simulate,
+    ...startOf(settings),
     maxRunning: api.maxRunningBatches,
     recipeSettings: (given: object) => ({ ...recipe, ...given, ...(cloud.simulate && SIMULATED_SETTINGS) }),
     problemWith: (uri: string) => bucketProblem(uri, cloud.allowedBuckets),
     within: cloud.allowedBuckets.map((bucket) => `gs://${bucket}`),
     everything: cloud.inboxBucket && `gs://${cloud.inboxBucket}`,
-    exclude: [`gs://${cloud.outputBucket}`, `gs://${cloud.workBucket}`],
   };
   const { token, streamMs } = api;
   const version = productVersion();
   const { fetch } = httpApi(app, { version, streamMs, start, ...(token !== undefined && { token }) });
   return getRequestListener(fetch, { overrideGlobalObjects: false });
+}
+
+/** What every batch starts with, whoever asks for it. */
+function startOf({ cloud, maxConcurrent, maxRetries, timeoutMs, maxFileBytes }: Settings) {
+  const outputRoot = `gs://${cloud.outputBucket}`;
+  return {
+    run: { lane: 'standard' as const, maxConcurrent, maxRetries, timeoutMs },
+    outputRoot,
+    simulated: cloud.simulate,
+    maxFileBytes,
+    exclude: [outputRoot, `gs://${cloud.workBucket}`],
+  };
+}
+
+/** Where what cannot be read waits for a person. */
+function quarantineOf({ cloud }: Settings): string {
+  return `gs://${cloud.workBucket}/quarantine`;
 }
 
 async function openApp() {

@@ -9,6 +9,7 @@ import { type PriceTable, priceTableSchema } from './domain/cost.ts';
 import { refuseInside } from './domain/drop-gate.ts';
 import { ProofsheetError } from './domain/errors.ts';
 import { GECKO } from './domain/model-call.ts';
+import { DEFAULT_MAX_FILE_BYTES } from './domain/selection.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -56,6 +57,7 @@ export interface Settings {
   readonly maxConcurrent: number;
   readonly maxRetries: number;
   readonly timeoutMs: number;
+  readonly maxFileBytes: number;
   /** An unfinished batch of this age is cancelled. */
   readonly batchAgeMs: number;
   readonly prices: PriceTable;
@@ -128,6 +130,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     maxConcurrent: wholeNumber(env, 'MAX_CONCURRENT_REQUESTS', 1000) ?? file.maxConcurrent ?? 5,
     maxRetries: wholeNumber(env, 'MAX_RETRIES', 20) ?? file.maxRetries ?? 5,
     timeoutMs: (file.timeout ?? 120) * 1000,
+    maxFileBytes: DEFAULT_MAX_FILE_BYTES,
     batchAgeMs: (wholeNumber(env, 'MAX_BATCH_DAYS', 365) ?? file.maxBatchDays ?? 7) * 86_400_000,
     prices: mergedPrices(file),
     api: {

@@ -61,6 +61,7 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ],
   ['handlers', ['handlers', 'app', 'domain', 'report', 'lib', 'type:settings.ts', 'npm:hono', 'npm:zod']],
   ['settings.ts', ['domain', 'node:', 'npm:yaml', 'npm:zod']],
+  ['precompile.ts', ['node:']],
   [
     'index.ts',
     [

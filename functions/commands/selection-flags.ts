@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { MAX_SAMPLE, type Selection } from '../domain/batch.ts';
 import { momentOf } from '../domain/moment.ts';
+import { DEFAULT_MAX_FILE_BYTES } from '../domain/selection.ts';
 import { bytesFrom, wholeFrom } from './parse-values.ts';
 
 /** Flags that say which inputs become items. */
@@ -16,8 +17,6 @@ export interface SelectionFlags {
   seed: number;
 }
 
-const MAX_FILE_BYTES = 20 * 1024 * 1024;
-
 export function addSelectionFlags(command: Command): Command {
   return command
     .option('--pattern <glob...>', 'which files of a directory or manifest; ! in front leaves out')
@@ -26,7 +25,7 @@ export function addSelectionFlags(command: Command): Command {
     .addOption(
       new Option('--max-file-size <size>', 'larger files are refused, e.g. 500KB')
         .argParser(bytesFrom)
-        .default(MAX_FILE_BYTES, '20MB'),
+        .default(DEFAULT_MAX_FILE_BYTES, '20MB'),
     )
     .option('--min-size <size>', 'leave smaller files aside, e.g. 10KB', bytesFrom)
     .option('--modified-after <when>', 'only files written since, e.g. 2026-11-01 or 7d', momentFrom)

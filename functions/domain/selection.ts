@@ -14,6 +14,9 @@ type Refused = { kind: 'refuse'; code: ErrorCode; message: string };
  */
 export type Intake = 'image' | 'document' | 'bytes';
 
+/** Larger files are refused, unless a start says otherwise. */
+export const DEFAULT_MAX_FILE_BYTES = 20 * 1024 * 1024;
+
 /** How a file came to be considered: found in a folder, named by a row of a manifest, or named in the command itself. */
 export type Origin = 'listing' | 'manifest' | 'command';
 

@@ -13,6 +13,7 @@ import { addressOf, failureOf, refusedRequest } from './http-request.ts';
 /** What a start takes from the settings of the process. */
 export interface StartOptions extends Pick<StartRequest, 'run' | 'outputRoot' | 'simulated'> {
   maxRunning: number;
+  maxFileBytes: number;
   /** Settings of a recipe, completed with those of the process. */
   recipeSettings(given: Record<string, unknown>): Record<string, unknown>;
   /** Why a place may not be read; undefined if it may. */
@@ -33,7 +34,6 @@ const MAX_URI = 2000;
 const MAX_ESTIMATED = 1000;
 const STARTS_PER_MINUTE = 30;
 const ESTIMATES_PER_MINUTE = 30;
-const MAX_FILE_BYTES = 20 * 1024 * 1024;
 
 const startBody = z.strictObject({
   prefix: z
@@ -175,7 +175,7 @@ async function requestFrom(body: StartBody, options: StartOptions): Promise<Star
   return {
     inputs,
     selection: {
-      ...{ patterns: [], recursive: true, maxFileBytes: MAX_FILE_BYTES },
+      ...{ patterns: [], recursive: true, maxFileBytes: options.maxFileBytes },
       ...{ exclude: options.exclude, within: options.within },
       ...(body.limit !== undefined && { limit: body.limit }),
     },

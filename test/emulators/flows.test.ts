@@ -24,7 +24,7 @@ describeEmulated('the functions', () => {
 
   it('work a batch off that was started over HTTP, to its report', async () => {
     const names = photoNames(6);
-    await world.drop('plain', names);
+    await world.photos('plain', names);
     const paid = world.gemini.counts.paid;
     const id = await world.start('plain/', { name: 'Plain' });
     const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
@@ -40,13 +40,26 @@ describeEmulated('the functions', () => {
     expect(await page.text()).toContain('Plain');
   });
 
-  it('give the real photos the same results as one machine does', async () => {
+  it('work a folder off that was dropped into the bucket, once it is complete', async () => {
+    const names = photoNames(6);
+    await world.photos('autumn', names.slice(0, 3), 'inbox');
+    const { batch_id: id } = await world.batchNamed('autumn');
+    await world.batchWhen(id, ({ counts }) => counts.total > 0);
+    await world.photos('autumn', names.slice(3), 'inbox');
+    await world.put('inbox', 'autumn/_READY', Buffer.alloc(0));
+    const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
+    expect(batch.counts).toMatchObject({ total: 6, passed: 4, failed: 2 });
+    expect((await world.rows(id)).map(({ name }) => name)).toEqual(names);
+  });
+
+  it('give a folder of real photos the same results as one machine does', async () => {
     const local = await cliWorld([], {}, { env: { GEMINI_API_KEY: '' } });
-    for (const name of readdirSync(PRODUCTS)) await world.put(`shop/${name}`, readFileSync(join(PRODUCTS, name)));
-    const [id, here] = await Promise.all([
-      world.start('shop/', { settings: SIMULATED_SETTINGS }),
-      local.json('run', PRODUCTS, '--simulate', '--output-dir', local.output, '--quiet'),
-    ]);
+    const photos = readdirSync(PRODUCTS);
+    const settings = { settings: SIMULATED_SETTINGS, expect: photos.length };
+    await world.put('inbox', 'shop/batch.json', Buffer.from(JSON.stringify(settings)));
+    for (const name of photos) await world.put('inbox', `shop/${name}`, readFileSync(join(PRODUCTS, name)));
+    const here = await local.json('run', PRODUCTS, '--simulate', '--output-dir', local.output, '--quiet');
+    const { batch_id: id } = await world.batchNamed('shop');
     const there = await world.batchWhen(id, ({ state }) => state === 'finished');
     expect(there.counts).toEqual(here.counts);
     expect(there.counts.total).toBe(9);
@@ -75,7 +88,7 @@ describeEmulated('the functions', () => {
 
   it('end a batch that is cancelled, and go on with it when it is resumed', async () => {
     const names = photoNames(12);
-    await world.drop('cancelled', names);
+    await world.photos('cancelled', names);
     latencyMs = 200;
     const id = await world.start('cancelled/');
     await world.batchWhen(id, ({ counts }) => counts.passed > 0);
@@ -92,7 +105,7 @@ describeEmulated('the functions', () => {
 
   it('bring a batch to its end although their processes are killed at random', async () => {
     const names = photoNames(24);
-    await world.drop('killed', names);
+    await world.photos('killed', names);
     latencyMs = 100;
     const random = seededRandom(11);
     const { paid } = world.gemini.counts;
@@ -146,7 +159,7 @@ describeEmulated('a picture that ends every process which takes it', () => {
   afterAll(() => world?.close());
 
   it('is settled as error by its dead letter, and its batch ends', async () => {
-    await world.drop('poisoned', ['a-first.png', 'b-first.png', 'poison.png']);
+    await world.photos('poisoned', ['a-first.png', 'b-first.png', 'poison.png']);
     id = await world.start('poisoned/');
     const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
     expect(batch.counts).toMatchObject({ total: 3, passed: 2, error: 1 });

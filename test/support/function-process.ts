@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './emulators.ts';
 
@@ -10,17 +13,17 @@ const SOURCE = fileURLToPath(new URL('../..', import.meta.url));
 /** Halves the time to start, which counts where a test kills many processes. */
 const COMPILE_CACHE = fileURLToPath(new URL('../../node_modules/.cache/proofsheet-test', import.meta.url));
 
-/** A function in a process of its own, begun again whenever that dies, as Cloud Run does with an instance. */
+/**
+ * A function in a process of its own, begun again whenever that dies. Requests go through a front that does what that of
+ * Cloud Run does: it holds them until the process has started, and answers 503 to those that die with it.
+ */
 export interface FunctionProcess {
-  readonly name: string;
   readonly url: string;
   /** Processes so far. */
   readonly starts: number;
-  /** What the function said, all of its processes together. */
-  readonly said: string;
-  /** Ends the process of the moment. False while there is none. */
-  kill(signal: 'SIGKILL' | 'SIGTERM'): boolean;
-  /** Resolves when it takes requests. */
+  /** Ends the process of the moment. */
+  kill(signal: 'SIGKILL' | 'SIGTERM'): void;
+  /** Resolves when the process of the moment takes requests. */
   ready(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -34,55 +37,48 @@ export interface FunctionOptions {
   hear?: (line: string) => void;
 }
 
-/** `node_modules/.bin/functions-framework` over this repository, as a deployment starts it. */
+/** A function of this repository under the functions framework, started as a deployment does it. */
 export async function startFunction(options: FunctionOptions): Promise<FunctionProcess> {
-  const { name, env, cwd, hear } = options;
-  const port = options.port ?? (await freePort());
-  const url = `http://127.0.0.1:${port}`;
-  let said = '';
+  const innerPort = await freePort();
   let starts = 0;
   let isOver = false;
   let child: ChildProcess;
   const begin = () => {
     starts += 1;
-    child = spawn(process.execPath, [FRAMEWORK, `--target=${name}`, `--source=${SOURCE}`, `--port=${port}`], {
-      cwd,
-      env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.setEncoding('utf8').on('data', (text: string) => {
-        said += text;
-        for (const line of text.split('\n')) if (line !== '') hear?.(line);
-      });
-    }
+    child = spawnFunction(options, innerPort);
     child.once('exit', () => {
       if (!isOver) begin();
     });
   };
   begin();
+  const ready = async () => {
+    while (!isOver && !(await isOpen(innerPort))) await sleep(20);
+  };
+  const front = createServer(async (incoming, answer) => {
+    await ready();
+    forward(incoming, answer, innerPort);
+  });
+  // Longer than any pause between requests: a connection closed while idle would look like a failure to the other side.
+  front.keepAliveTimeout = 120_000;
+  const port = options.port ?? (await freePort());
+  await new Promise<void>((resolve, reject) => {
+    front.once('error', reject);
+    front.listen(port, '127.0.0.1', resolve);
+  });
   const killAtExit = () => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
   return {
-    name,
-    url,
+    url: `http://127.0.0.1:${port}`,
     get starts() {
       return starts;
     },
-    get said() {
-      return said;
-    },
-    kill: (signal) => child.kill(signal),
-    async ready() {
-      const limit = AbortSignal.timeout(60_000);
-      while (!(await answers(url, limit))) {
-        if (limit.aborted) throw new Error(`The function ${name} does not answer: ${said.slice(-2000)}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    },
+    kill: (signal) => void child.kill(signal),
+    ready,
     async stop() {
       isOver = true;
       process.off('exit', killAtExit);
+      front.closeAllConnections();
+      front.close();
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
       child.kill('SIGKILL');
@@ -91,13 +87,42 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionP
   };
 }
 
-/** Any answer counts: only the API has something to say to a GET. */
-async function answers(url: string, signal: AbortSignal): Promise<boolean> {
-  return await fetch(`${url}/favicon.ico`, { signal }).then(
-    async (response) => {
-      await response.arrayBuffer();
-      return true;
-    },
-    () => false,
-  );
+function spawnFunction({ name, env, cwd, hear }: FunctionOptions, port: number): ChildProcess {
+  const child = spawn(process.execPath, [FRAMEWORK, `--target=${name}`, `--source=${SOURCE}`, `--port=${port}`], {
+    cwd,
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      for (const line of text.split('\n')) if (line !== '') hear?.(line);
+    });
+  }
+  return child;
+}
+
+async function isOpen(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+function forward(incoming: IncomingMessage, answer: ServerResponse, port: number): void {
+  const { method, url, headers } = incoming;
+  const inner = request({ host: '127.0.0.1', port, method, path: url, headers, agent: false }, (response) => {
+    answer.writeHead(response.statusCode ?? 502, response.headers);
+    response.pipe(answer);
+    response.once('error', () => answer.destroy());
+  });
+  inner.once('error', () => {
+    if (answer.headersSent) answer.destroy();
+    else answer.writeHead(503).end();
+  });
+  incoming.pipe(inner);
 }

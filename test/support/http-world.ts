@@ -49,6 +49,7 @@ export async function httpWorld(names: readonly string[], options: Partial<HttpO
       outputRoot: join(root.path, 'output'),
       simulated: false,
       maxRunning: 1,
+      maxFileBytes: 1_000_000,
       recipeSettings: (given) => ({ textModel: 'm', imageModel: 'm', judgeModel: 'm', ...given }),
       within: [photos],
       problemWith: (uri) => (uri.startsWith(photos) ? undefined : `${uri} may not be read.`),

@@ -15,6 +15,8 @@ const LIMIT_MS = 170_000;
 /** For a call; a lease is a little longer. */
 const CALL_SECONDS = 4;
 
+type BucketName = keyof typeof BUCKETS;
+
 export interface Row {
   name: string;
   status: string;
@@ -38,6 +40,8 @@ export async function stackWorld(options: { gemini?: GeminiServerOptions; stack?
       GEMINI_API_KEY: 'test',
       GOOGLE_GEMINI_BASE_URL: gemini.url,
       LEASE_SECONDS: '1',
+      DROP_GRACE_SECONDS: '1',
+      DROP_QUIET_SECONDS: '60',
       MAX_RUNNING_BATCHES: '20',
     },
     backoff: { least: 0.2, most: 2 },
@@ -48,14 +52,14 @@ export async function stackWorld(options: { gemini?: GeminiServerOptions; stack?
   return {
     ...{ stack, gemini, db },
     ...callsOf(stack),
-    /** Uploads photos, each of its own content, as `respondToFidelity` knows them. */
-    async drop(folder: string, names: readonly string[]) {
+    /** Uploads photos, each of its own content, as `respondToFidelity` knows them, to a bucket that nobody watches or another. */
+    async photos(folder: string, names: readonly string[], bucket: BucketName = 'catalogue') {
       const local = join(home.path, folder);
       mkdirSync(local, { recursive: true });
       writePhotos(local, names);
-      for (const name of names) await put(stack, `${folder}/${name}`, readFileSync(join(local, name)));
+      for (const name of names) await put(stack, bucket, `${folder}/${name}`, readFileSync(join(local, name)));
     },
-    put: (name: string, bytes: Uint8Array) => put(stack, name, bytes),
+    put: (bucket: BucketName, name: string, bytes: Uint8Array) => put(stack, bucket, name, bytes),
     /** Steps in the journals of a batch's items, those taken over from others not counted. */
     async recordedCalls(batchId: string): Promise<number> {
       const items = await db.collection('batches').doc(batchId).collection('items').select().get();
@@ -71,8 +75,8 @@ export async function stackWorld(options: { gemini?: GeminiServerOptions; stack?
   };
 }
 
-async function put(stack: Stack, name: string, bytes: Uint8Array): Promise<void> {
-  await upload(`${stack.storage.url}/${BUCKETS.inbox}`, name, bytes);
+async function put(stack: Stack, bucket: BucketName, name: string, bytes: Uint8Array): Promise<void> {
+  await upload(`${stack.storage.url}/${BUCKETS[bucket]}`, name, bytes);
 }
 
 /** What a client of the API asks; also while its process is being killed. */
@@ -93,7 +97,7 @@ function callsOf(stack: Stack) {
   return {
     ...{ ask, json, batch },
     async start(prefix: string, more: object = {}): Promise<string> {
-      const body = { prefix: `gs://${BUCKETS.inbox}/${prefix}`, ...more };
+      const body = { prefix: `gs://${BUCKETS.catalogue}/${prefix}`, ...more };
       return (await json<{ batch_id: string }>('/api/batch/start', body)).batch_id;
     },
     /** The batch once the condition holds for it. */
@@ -102,6 +106,16 @@ function callsOf(stack: Stack) {
         const document = await batch(batchId);
         if (!holds(document)) throw new Error(`It never came to that: ${JSON.stringify(document)}`);
         return document;
+      };
+      return await vi.waitFor(look, { timeout: LIMIT_MS, interval: 100 });
+    },
+    /** The newest batch of this name, once there is one. */
+    async batchNamed(name: string): Promise<RunDocument> {
+      const look = async () => {
+        const { batches } = await json<{ batches: RunDocument[] }>('/api/batches');
+        const found = batches.find((document) => document.name === name);
+        if (found === undefined) throw new Error(`There is no batch ${name}.`);
+        return found;
       };
       return await vi.waitFor(look, { timeout: LIMIT_MS, interval: 100 });
     },

@@ -1,16 +1,16 @@
 import { PubSub } from '@google-cloud/pubsub';
-import { type Emulator, startFirestoreEmulator, startPubsubEmulator } from './emulators.ts';
+import { type Emulator, freePort, startFirestoreEmulator, startPubsubEmulator } from './emulators.ts';
 import { type FunctionProcess, startFunction } from './function-process.ts';
 import { type StorageServer, type StorageServerOptions, startStorageServer } from './storage-server.ts';
 
 /** Names as a deployment has them. */
 export const PROJECT = 'demo-proofsheet';
-export const BUCKETS = { inbox: 'inbox', output: 'output', work: 'work' } as const;
+export const BUCKETS = { inbox: 'inbox', catalogue: 'catalogue', output: 'output', work: 'work' } as const;
 // Or the client library looks for the metadata server of a cloud machine first.
 process.env.METADATA_SERVER_DETECTION = 'none';
 
 const TOPICS = ['process', 'finalize', 'control', 'dead'] as const;
-const FUNCTIONS = ['api', 'process', 'finalize', 'control'] as const;
+const FUNCTIONS = ['bucket', 'api', 'process', 'finalize', 'control'] as const;
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 export interface StackOptions {
@@ -58,11 +58,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const [firestore, pubsub] = await Promise.all([startFirestoreEmulator(), startPubsubEmulator()]);
     keep(firestore);
     keep(pubsub);
-    const storage = await startStorageServer({ buckets: Object.values(BUCKETS), ...options.storage });
+    const ports = { ...(options.apiPort !== undefined && { api: options.apiPort }), bucket: await freePort() };
+    const storage = await startStorageServer({
+      buckets: Object.values(BUCKETS),
+      // As the trigger of a deployment; its events come again as long as they are refused.
+      events: { to: `http://127.0.0.1:${ports.bucket}`, buckets: [BUCKETS.inbox], retryMs: 500 },
+      ...options.storage,
+    });
     keep({ stop: () => storage.close() });
     const env = environment({ firestore, pubsub, storage }, options.env);
     const functions = {} as Record<FunctionName, FunctionProcess>;
-    for (const name of FUNCTIONS) functions[name] = keep(await startFunctionOf(name, env, options));
+    for (const name of FUNCTIONS) functions[name] = keep(await startFunctionOf(name, ports, env, options));
     const messaging = keep(await openMessaging(pubsub, functions, options));
     return {
       functions,
@@ -92,6 +98,7 @@ function environment(
     // Or the clients look for the metadata server of a cloud machine first.
     METADATA_SERVER_DETECTION: 'none',
     INBOX_BUCKET: BUCKETS.inbox,
+    ALLOWED_BUCKETS: `${BUCKETS.inbox},${BUCKETS.catalogue}`,
     OUTPUT_BUCKET: BUCKETS.output,
     WORK_BUCKET: BUCKETS.work,
     ...more,
@@ -100,14 +107,16 @@ function environment(
 
 function startFunctionOf(
   name: FunctionName,
+  ports: Partial<Record<FunctionName, number>>,
   env: Record<string, string>,
-  { cwd, apiPort, hear }: StackOptions,
+  { cwd, hear }: StackOptions,
 ): Promise<FunctionProcess> {
+  const port = ports[name];
   return startFunction({
     name,
     env,
     cwd,
-    ...(name === 'api' && apiPort !== undefined && { port: apiPort }),
+    ...(port !== undefined && { port }),
     ...(hear && { hear: (line: string) => hear(name, line) }),
   });
 }

@@ -14,8 +14,6 @@ export interface GooglePlatformOptions {
   /** Firestore database id. */
   database: string;
   topics: { process: string; finalize: string; control: string };
-  /** Where catalogues are dropped; nothing is written there. */
-  inboxBucket?: string;
   /** Where results go. */
   outputBucket?: string;
   /** Where pictures and answers are kept by content. */
@@ -53,15 +51,10 @@ function objectsIn(bucket: string): { bucket: string; prefix: string } {
   return { bucket, prefix: 'objects' };
 }
 
-/** Results in the watched bucket would start work, whose results would start work. */
 function bucketsToWrite(options: GooglePlatformOptions): { outputBucket: string; workBucket: string } {
-  const { inboxBucket, outputBucket, workBucket } = options;
+  const { outputBucket, workBucket } = options;
   if (outputBucket === undefined || workBucket === undefined) {
     throw new ProofsheetError('usage', 'OUTPUT_BUCKET is not set; set it to the name of the bucket for results.');
-  }
-  if (inboxBucket === outputBucket || inboxBucket === workBucket) {
-    const text = `The bucket ${inboxBucket} is watched and written to at once; set OUTPUT_BUCKET and WORK_BUCKET to others.`;
-    throw new ProofsheetError('usage', text);
   }
   return { outputBucket, workBucket };
 }

@@ -1,0 +1,3 @@
+import { http } from '@google-cloud/functions-framework';
+
+http('hello', (_request, response) => response.send('hello'));
