@@ -11,6 +11,7 @@ import type { CommandContext, ExitCode, OpenApp, Terminal } from './commands/con
 import { doctorCommand } from './commands/doctor.ts';
 import { resumeCommand, watchCommand } from './commands/resume.ts';
 import { runCommand } from './commands/run.ts';
+import { serveCommand } from './commands/serve.ts';
 import { harmless } from './commands/terminal.ts';
 import { asProofsheetError, ProofsheetError } from './domain/errors.ts';
 import { jsonLog } from './lib/log.ts';
@@ -18,6 +19,7 @@ import { productVersion } from './lib/product-version.ts';
 import { openGecko, withGecko } from './platform/google/gecko-access.ts';
 import { geminiModels } from './platform/google/gemini-models.ts';
 import { stagedPictures } from './platform/google/staged-pictures.ts';
+import { type DiskBounds, diskBounds } from './platform/local/disk-bounds.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
 import { localPlatform } from './platform/local/index.ts';
 import { modelRouter, SIMULATED_SETTINGS } from './platform/local/model-router.ts';
@@ -29,7 +31,7 @@ const screen = terminal();
 
 const context: CommandContext = {
   settings: (flags) => loadSettings({ flags, cwd: process.cwd() }),
-  open: (settings) => Promise.resolve(openLocal(settings)),
+  open: (settings, bounds) => Promise.resolve(openLocal(settings, bounds && diskBounds(bounds))),
   cwd: process.cwd(),
   out: (text, options) => void process.stdout.write(options?.raw ? text : `${harmless(text)}\n`),
   note: (text) => screen.say(harmless(text)),
@@ -57,6 +59,7 @@ for (const command of [
   cancelCommand,
   exportCommand,
   reportCommand,
+  serveCommand,
   doctorCommand,
 ]) {
   program.addCommand(command(context).copyInheritedSettings(program));
@@ -71,9 +74,9 @@ try {
   printFailure(thrown);
 }
 
-function openLocal(settings: Settings): OpenApp {
+function openLocal(settings: Settings, bounds?: DiskBounds): OpenApp {
   makeHome(settings.home);
-  const files = diskFiles({ home: settings.home });
+  const files = diskFiles({ home: settings.home, ...(bounds && { bounds }) });
   const { auth, baseUrl } = settings.gemini;
   const gemini = auth && geminiModels({ auth, open: files.open, ...(baseUrl !== undefined && { baseUrl }) });
   const { gecko, unavailable } = openGeckoOf(settings, files);
@@ -84,6 +87,7 @@ function openLocal(settings: Settings): OpenApp {
     home: settings.home,
     models,
     log,
+    ...(bounds && { bounds }),
     onDeadLetter: async (message, reason) => {
       if (app !== undefined) await settleDeadLetter(app, message, reason);
     },

@@ -68,7 +68,7 @@ async function openApi() {
   const [
     { app, settings },
     { httpApi },
-    { bucketProblem },
+    { bucketPlace },
     { productVersion },
     { SIMULATED_SETTINGS },
     { getRequestListener },
@@ -85,7 +85,7 @@ async function openApi() {
     ...startOf(settings),
     maxRunning: api.maxRunningBatches,
     recipeSettings: (given: object) => ({ ...recipe, ...given, ...(cloud.simulate && SIMULATED_SETTINGS) }),
-    problemWith: (uri: string) => bucketProblem(uri, cloud.allowedBuckets),
+    placeOf: (uri: string) => bucketPlace(uri, cloud.allowedBuckets),
     within: cloud.allowedBuckets.map((bucket) => `gs://${bucket}`),
     everything: cloud.inboxBucket && `gs://${cloud.inboxBucket}`,
   };

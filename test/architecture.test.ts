@@ -57,7 +57,19 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ],
   [
     'commands',
-    ['commands', 'app', 'domain', 'report', 'lib', 'type:settings.ts', 'type:platform/ports.ts', 'npm:', 'node:'],
+    [
+      'commands',
+      'app',
+      'domain',
+      'report',
+      'lib',
+      'type:settings.ts',
+      'type:platform/ports.ts',
+      // `serve` puts the API behind a port.
+      'handlers/http.ts',
+      'npm:',
+      'node:',
+    ],
   ],
   ['handlers', ['handlers', 'app', 'domain', 'report', 'lib', 'type:settings.ts', 'npm:hono', 'npm:zod']],
   ['settings.ts', ['domain', 'node:', 'npm:yaml', 'npm:zod']],

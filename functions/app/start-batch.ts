@@ -24,6 +24,8 @@ export interface StartRequest {
   groupBy?: string;
   /** Batches that may run at once, this one included; left out, any number. */
   maxRunning?: number;
+  /** A process that is always there works it off. */
+  hosted?: boolean;
 }
 
 /**
@@ -124,6 +126,7 @@ export function newBatch(
     outputDir: app.files.join(request.outputRoot, id),
     archive: request.archive,
     ...(request.groupBy !== undefined && { groupBy: request.groupBy }),
+    ...(request.hosted && { hosted: true }),
     shardCount: 1,
     sealed: false,
     ignored: {},

@@ -29,10 +29,11 @@ const OPEN: readonly ItemState[] = ['queued', 'running', 'parked'];
 /**
  * Repeats what was lost: nothing depends on one message arriving. Looks at every unfinished batch, at each by one sweep at a
  * time. All it does may be done twice, so one that is too slow does no harm; what it does not come to, the next tick does.
+ * Batches that are not `isMine` are left to whoever works them off.
  */
-export async function sweep(app: App): Promise<Disposal> {
+export async function sweep(app: App, isMine: (batch: Batch) => boolean = () => true): Promise<Disposal> {
   const until = app.clock.now() + TICK_MS;
-  const batches = (await unfinishedBatches(app)).filter((batch) => needsLook(app, batch));
+  const batches = (await unfinishedBatches(app)).filter((batch) => isMine(batch) && needsLook(app, batch));
   for (const { id } of batches.toSorted((a, b) => (a.sweep?.at ?? 0) - (b.sweep?.at ?? 0))) {
     if (app.clock.now() >= until || app.stop.aborted) break;
     try {

@@ -5,7 +5,8 @@ import type { Settings, SettingsSources } from '../settings.ts';
 /** What a command gets from its root: settings, a platform when it asks for one, and the terminal. */
 export interface CommandContext {
   settings(flags: SettingsSources['flags']): Settings;
-  open(settings: Settings): Promise<OpenApp>;
+  /** `bounds`: folders whose links lead nowhere else, and among them those of proofsheet itself. */
+  open(settings: Settings, bounds?: { roots: readonly string[]; own: readonly string[] }): Promise<OpenApp>;
   cwd: string;
   /** To standard output, a line unless raw. */
   out(text: string, options?: { raw: boolean }): void;

@@ -14,6 +14,13 @@ export function wholeFrom(text: string): number {
   return value;
 }
 
+/** A port; 0 stands for any that is free. */
+export function portFrom(text: string): number {
+  const value = Number(text);
+  if (!/^\d{1,5}$/.test(text) || value > 65_535) throw new InvalidArgumentError('It must be a port from 0 to 65535.');
+  return value;
+}
+
 /** A share or score from 0 to 1. */
 export function shareFrom(text: string): number {
   const value = Number(text);

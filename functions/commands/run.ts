@@ -107,7 +107,7 @@ function nameFor(inputs: readonly string[]): string {
   return inputs.length === 1 ? first : `${first} and ${inputs.length - 1} more`;
 }
 
-function sayLoudly(context: CommandContext, settings: Settings): void {
+export function sayLoudly(context: CommandContext, settings: Settings): void {
   const why = settings.gemini.auth
     ? ''
     : ' No Gemini key or project is configured; set GEMINI_API_KEY for real results.';

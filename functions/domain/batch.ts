@@ -270,6 +270,8 @@ export const batchSchema = z.object({
   cancelReason: z.string().optional(),
   finishedAt: z.number().optional(),
   report: z.string().optional(),
+  /** A process that is always there works it off, not the command that started it. */
+  hosted: z.boolean().optional(),
   /** Since when people have said things of items that the report does not show. */
   reviewedAt: z.number().optional(),
 });

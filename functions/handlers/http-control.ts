@@ -3,8 +3,7 @@ import type { App } from '../app/app.ts';
 import { batchNamed, batchToResume, cancelBatch, resumeBatch } from '../app/control-batch.ts';
 import type { Batch } from '../domain/batch.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
-import { refusedRequest } from './http-request.ts';
-import type { StartOptions } from './http-start.ts';
+import { placesOf, type StartOptions } from './http-start.ts';
 
 const batchId = z.string().min(1).optional();
 const cancelBody = z.strictObject({ batch_id: batchId.describe('Left out: the newest batch.') });
@@ -23,7 +22,7 @@ const resumedDocument = controlledDocument.extend({
 });
 
 /** Cancel and resume. Both only ask for it; the work is done elsewhere. */
-export function controlEndpoints(app: App, options: Pick<StartOptions, 'problemWith' | 'takeOn'>): Endpoint[] {
+export function controlEndpoints(app: App, options: Pick<StartOptions, 'placeOf' | 'takeOn'>): Endpoint[] {
   return [cancelEndpoint(app, options), resumeEndpoint(app, options)];
 }
 
@@ -44,7 +43,7 @@ function cancelEndpoint(app: App, { takeOn }: Pick<StartOptions, 'takeOn'>): End
   );
 }
 
-function resumeEndpoint(app: App, options: Pick<StartOptions, 'problemWith' | 'takeOn'>): Endpoint {
+function resumeEndpoint(app: App, options: Pick<StartOptions, 'placeOf' | 'takeOn'>): Endpoint {
   return endpoint(
     {
       ...{ method: 'post', path: '/api/batch/resume', id: 'resumeBatch', body: resumeBody },
@@ -53,9 +52,8 @@ function resumeEndpoint(app: App, options: Pick<StartOptions, 'problemWith' | 't
     },
     async ({ body: { batch_id: wanted, failed = false, errors = false } }) => {
       const { id, inputs } = await batchToResume(app, wanted);
-      const problems = await Promise.all(inputs.map((input) => options.problemWith(input)));
-      // It was started elsewhere, by somebody who may read more.
-      if (problems.some(Boolean)) throw refusedRequest(problems.filter((problem) => problem !== undefined));
+      // It may have been started elsewhere, by somebody who may read more.
+      await placesOf(inputs, options);
       const { batch, reopened } = await resumeBatch(app, id, { failed, errors });
       await options.takeOn?.(id);
       return { ...controlled(batch), reopened };

@@ -5,7 +5,7 @@ import { batchNamed, renderAgain } from '../app/control-batch.ts';
 import { settledItems } from '../app/finalize-batch.ts';
 import { reviewScript } from '../app/review-script.ts';
 import type { Batch } from '../domain/batch.ts';
-import { ProofsheetError } from '../domain/errors.ts';
+import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, renderExport } from '../report/text-reports.ts';
 import { batchDocument, documentOfBatch } from './http-documents.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
@@ -74,7 +74,7 @@ function reportEndpoint(app: App): Endpoint {
       if (batch.reviewedAt === undefined) return await fileAnswer(app, context, batch, name);
       const counts = await app.batches.counts(batch.id);
       const text = renderExport(query.format, batch, counts, settledItems(app, batch.id));
-      return piecesAnswer(context, name, text);
+      return piecesAnswer(app, context, name, text);
     },
   );
 }
@@ -113,13 +113,18 @@ function fileEndpoint(app: App): Endpoint {
 }
 
 /** A file among the results of a batch; the name cannot lead out of them. */
-async function fileAnswer(app: Pick<App, 'files'>, context: Context, batch: Batch, path: string): Promise<Response> {
+async function fileAnswer(
+  app: Pick<App, 'files' | 'log'>,
+  context: Context,
+  batch: Batch,
+  path: string,
+): Promise<Response> {
   const uri = app.files.join(batch.outputDir, ...namesOf(path));
   const read = (start: number) => app.files.readPart(uri, { start, maxBytes: PART_BYTES });
   // A file that is not there is told before anything is sent.
   const first = await read(0);
   if (first.byteLength < PART_BYTES) return context.body(first.slice(), 200, headersFor(path));
-  return piecesAnswer(context, path, partsAfter(first, read));
+  return piecesAnswer(app, context, path, partsAfter(first, read));
 }
 
 async function* partsAfter(
@@ -133,8 +138,21 @@ async function* partsAfter(
   }
 }
 
+/** The server under this would add the failure to what was sent, and end the answer as if it were whole. */
+function breakOff(app: Pick<App, 'log'>, context: Context, thrown: unknown): void {
+  const { code, message } = asProofsheetError(thrown);
+  app.log.error({ path: context.req.path, code, error: message }, 'an answer broke off');
+  const { outgoing } = (context.env ?? {}) as { outgoing?: { destroy(): void } };
+  outgoing?.destroy();
+}
+
 /** A failure on the way breaks the connection, so that nobody takes what came for the whole. */
-function piecesAnswer(context: Context, path: string, pieces: AsyncIterable<string | Uint8Array>): Response {
+function piecesAnswer(
+  app: Pick<App, 'log'>,
+  context: Context,
+  path: string,
+  pieces: AsyncIterable<string | Uint8Array>,
+): Response {
   const encoder = new TextEncoder();
   async function* bytes(): AsyncGenerator<Uint8Array> {
     for await (const piece of pieces) yield typeof piece === 'string' ? encoder.encode(piece) : piece;
@@ -142,9 +160,14 @@ function piecesAnswer(context: Context, path: string, pieces: AsyncIterable<stri
   const source = bytes();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await source.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      try {
+        const { done, value } = await source.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (thrown) {
+        breakOff(app, context, thrown);
+        controller.error(Object.assign(new Error('The answer broke off.'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
+      }
     },
     cancel: async () => void (await source.return(undefined)),
   });

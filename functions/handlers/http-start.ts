@@ -16,8 +16,8 @@ export interface StartOptions extends Pick<StartRequest, 'run' | 'outputRoot' | 
   maxFileBytes: number;
   /** Settings of a recipe, completed with those of the process. */
   recipeSettings(given: Record<string, unknown>): Record<string, unknown>;
-  /** Why a place may not be read; undefined if it may. */
-  problemWith(uri: string): Promise<string | undefined> | string | undefined;
+  /** The place that a text of a client names. */
+  placeOf(text: string): Promise<Place> | Place;
   /** The places that may be read, for files that manifests name. */
   within: string[];
   /** What `run_all` without a prefix means; undefined where there is no such place. */
@@ -28,8 +28,12 @@ export interface StartOptions extends Pick<StartRequest, 'run' | 'outputRoot' | 
   takeOn?: (batchId: string) => Promise<void>;
 }
 
+/** A place that may be read, or why there is none. */
+export type Place = { place: string } | { problem: string };
+
 const MAX_IMAGE_URIS = 1000;
 const MAX_URI = 2000;
+const MAX_PROBLEMS = 20;
 /** Images that an estimate reads at most: somebody waits for it. */
 const MAX_ESTIMATED = 1000;
 const STARTS_PER_MINUTE = 30;
@@ -159,15 +163,19 @@ async function inputsOf(
 ): Promise<string[]> {
   if (prefix !== undefined && uris !== undefined) throw refusedRequest(['Give `prefix` or `image_uris`, not both.']);
   const everything = runAll === true && options.everything !== undefined ? [options.everything] : [];
-  const inputs = [...new Set(uris ?? (prefix === undefined ? everything : [prefix]))];
-  if (inputs.length === 0) {
+  const named = uris ?? (prefix === undefined ? everything : [prefix]);
+  if (named.length === 0) {
     throw refusedRequest(['Name what to work on: `prefix` or `image_uris`, or `run_all` for the whole inbox.']);
   }
-  const problems = await Promise.all(inputs.map((input) => options.problemWith(input)));
-  if (problems.some((problem) => problem !== undefined)) {
-    throw refusedRequest(problems.filter((problem) => problem !== undefined).slice(0, 20));
-  }
-  return inputs;
+  return [...new Set(await placesOf(named, options))];
+}
+
+/** The places that these texts name. Fails with the answer 400 if one of them may not be read. */
+export async function placesOf(texts: readonly string[], options: Pick<StartOptions, 'placeOf'>): Promise<string[]> {
+  const places = await Promise.all(texts.map((text) => options.placeOf(text)));
+  const problems = places.flatMap((place) => ('problem' in place ? place.problem : []));
+  if (problems.length > 0) throw refusedRequest(problems.slice(0, MAX_PROBLEMS));
+  return places.flatMap((place) => ('place' in place ? place.place : []));
 }
 
 async function requestFrom(body: StartBody, options: StartOptions): Promise<StartRequest> {
@@ -188,6 +196,7 @@ async function requestFrom(body: StartBody, options: StartOptions): Promise<Star
     archive: 'none',
     name: body.name ?? nameFor(inputs),
     maxRunning: options.maxRunning,
+    hosted: options.takeOn !== undefined,
   };
 }
 
@@ -208,9 +217,9 @@ async function startFailure(app: App, thrown: unknown): Promise<unknown> {
 }
 
 /** For places in Cloud Storage: only those in buckets that were allowed. */
-export function bucketProblem(uri: string, allowed: readonly string[]): string | undefined {
+export function bucketPlace(uri: string, allowed: readonly string[]): Place {
   const bucket = /^gs:\/\/([^/]+)(\/|$)/.exec(uri)?.[1];
-  if (bucket !== undefined && allowed.includes(bucket)) return undefined;
+  if (bucket !== undefined && allowed.includes(bucket)) return { place: uri };
   const places = allowed.map((name) => `gs://${name}`).join(', ') || 'none; set ALLOWED_BUCKETS';
-  return `${uri} is no place that may be read (allowed: ${places}).`;
+  return { problem: `${uri} is no place that may be read (allowed: ${places}).` };
 }

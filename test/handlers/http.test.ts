@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { bucketProblem } from '../../functions/handlers/http-start.ts';
+import { bucketPlace } from '../../functions/handlers/http-start.ts';
 import { httpWorld } from '../support/http-world.ts';
 
 describe('start', () => {
@@ -201,7 +201,7 @@ describe('every route but /healthz', () => {
 it('reads only buckets that are allowed', () => {
   const allowed = ['inbox', 'more'];
   for (const uri of ['gs://inbox', 'gs://inbox/', 'gs://more/a/b.png'])
-    expect(bucketProblem(uri, allowed)).toBeUndefined();
+    expect(bucketPlace(uri, allowed)).toEqual({ place: uri });
   for (const uri of [
     'gs://other/a',
     'gs://inbox-2/a',
@@ -212,6 +212,6 @@ it('reads only buckets that are allowed', () => {
     'gs://in*/a',
     ' gs://inbox/a',
   ]) {
-    expect(bucketProblem(uri, allowed)).toContain('gs://inbox, gs://more');
+    expect(bucketPlace(uri, allowed)).toMatchObject({ problem: expect.stringContaining('gs://inbox, gs://more') });
   }
 });

@@ -52,7 +52,7 @@ export async function httpWorld(names: readonly string[], options: Partial<HttpO
       maxFileBytes: 1_000_000,
       recipeSettings: (given) => ({ textModel: 'm', imageModel: 'm', judgeModel: 'm', ...given }),
       within: [photos],
-      problemWith: (uri) => (uri.startsWith(photos) ? undefined : `${uri} may not be read.`),
+      placeOf: (uri) => (uri.startsWith(photos) ? { place: uri } : { problem: `${uri} may not be read.` }),
       everything: photos,
       exclude: [],
       ...options.start,

@@ -7,6 +7,7 @@ import type { FileRef } from '../../domain/model-call.ts';
 import { sha256 } from '../../lib/hash.ts';
 import type { Files } from '../ports.ts';
 import { atomicFiles, syncFolder, writeNew } from './atomic-file.ts';
+import type { DiskBounds } from './disk-bounds.ts';
 import { isPassing, readError, systemCode, writeError } from './disk-errors.ts';
 import { diskListing } from './disk-listing.ts';
 import { type RecentBytes, recentBytes } from './recent-bytes.ts';
@@ -37,20 +38,26 @@ const OTHER_ENDING = 'bin';
  * resolves, because the journal refers to them; so is what `create` makes. Results of `write` are never half, but the
  * newest may be missing after a power cut, and copies may have to be made again.
  */
-export function diskFiles({ home }: { home: string }): Files {
+export function diskFiles({ home, bounds }: { home: string; bounds?: DiskBounds }): Files {
   const files = atomicFiles();
+  const within = async (path: string): Promise<string> => {
+    await bounds?.check(path);
+    return path;
+  };
   const objects = resolve(home, 'objects');
   const recent = recentBytes(RECENT_BYTES);
   return {
-    list: diskList(),
+    list: diskList(within, bounds),
     async read(uri, { maxBytes }) {
-      const path = localPath(uri);
+      const path = await within(localPath(uri));
       const bytes = await readBounded(path, maxBytes);
       recent.keep(path, bytes);
       return bytes;
     },
     readPart: async (uri, { start, maxBytes }) =>
-      withFile(localPath(uri), (fd, size) => readOut(fd, start, Math.min(maxBytes, Math.max(0, size - start)))),
+      withFile(await within(localPath(uri)), (fd, size) =>
+        readOut(fd, start, Math.min(maxBytes, Math.max(0, size - start))),
+      ),
     async write(uri, content) {
       await files.replace(localPath(uri), (temporary) => writeNew(temporary, content));
     },
@@ -71,13 +78,13 @@ export function diskFiles({ home }: { home: string }): Files {
     },
     has: async (digest) =>
       [...Object.values(ENDINGS), OTHER_ENDING].some((ending) => isStored(objects, digest, ending)),
-    open: (file) => openFile(objects, recent, file),
+    open: (file) => openFile(objects, recent, file, within),
     async copy(file, uri) {
       const to = localPath(uri);
       // Rendering the results of a large batch again must not write all its pictures again.
       if (await holds(to, file)) return;
       if (file.uri !== undefined) {
-        const bytes = await openFile(objects, recent, file);
+        const bytes = await openFile(objects, recent, file, within);
         return await files.replace(to, (temporary) => writeNew(temporary, bytes));
       }
       const from = objectPath(objects, file);
@@ -94,9 +101,11 @@ export function diskFiles({ home }: { home: string }): Files {
   };
 }
 
-function diskList(): Files['list'] {
-  const list = diskListing();
-  return async (root, page) => list(localPath(root), page);
+type Within = (path: string) => Promise<string>;
+
+function diskList(within: Within, bounds: DiskBounds | undefined): Files['list'] {
+  const list = diskListing(bounds);
+  return async (root, page) => list(await within(localPath(root)), page);
 }
 
 function localPath(uri: string): string {
@@ -121,9 +130,9 @@ function objectSize(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.size;
 }
 
-async function openFile(objects: string, recent: RecentBytes, file: FileRef): Promise<Uint8Array> {
+async function openFile(objects: string, recent: RecentBytes, file: FileRef, within: Within): Promise<Uint8Array> {
   if (file.uri === undefined) return await readObject(objects, file);
-  const path = localPath(file.uri);
+  const path = await within(localPath(file.uri));
   const known = recent.find(path, file);
   if (known !== undefined) return known;
   const bytes = await readBounded(path, file.bytes).catch((error: unknown) => {

@@ -3,6 +3,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileEntry } from '../ports.ts';
+import type { DiskBounds } from './disk-bounds.ts';
 import { readError, systemCode } from './disk-errors.ts';
 
 /** An entry of a folder. Folders end in `/`, so that sorting by key sorts whole trees by path. */
@@ -34,12 +35,12 @@ const GROWING_MS = 2000;
 
 /**
  * Lists regular files page by page in order of their path, without hidden ones. Links are followed, save those to a folder
- * that is being listed. What cannot be looked at is an entry with a `problem`; an unreadable folder's URI ends in `/`.
+ * that is being listed and those that lead out of the bounds. What cannot be looked at is an entry with a `problem`; an
+ * unreadable folder's URI ends in `/`.
  */
-export function diskListing(): (
-  root: string,
-  page: { recursive: boolean; after?: string; limit: number },
-) => Promise<FileEntry[]> {
+export function diskListing(
+  bounds?: DiskBounds,
+): (root: string, page: { recursive: boolean; after?: string; limit: number }) => Promise<FileEntry[]> {
   let kept: Listing | undefined;
 
   /** The last large folder is kept, so that paging through it does not read and sort it for every page. */
@@ -47,7 +48,7 @@ export function diskListing(): (
     const { mtimeMs } = await stat(folder);
     if (kept?.folder === folder && kept.changedAt === mtimeMs) return kept.children;
     const readAt = Date.now();
-    const children = await readChildren(folder);
+    const children = await readChildren(folder, bounds);
     if (children.length >= LARGE_FOLDER && readAt - mtimeMs > SETTLED_MS) {
       kept = { folder, changedAt: mtimeMs, children };
     }
@@ -128,12 +129,12 @@ function isAhead(child: Child, rest: string, recursive: boolean): boolean {
   return child.key > rest;
 }
 
-async function readChildren(folder: string): Promise<Child[]> {
+async function readChildren(folder: string, bounds: DiskBounds | undefined): Promise<Child[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const children: Child[] = [];
   for (const entry of entries) {
     if (entry.name.startsWith('.')) continue;
-    const child = entry.isSymbolicLink() ? await linkedChild(folder, entry) : plainChild(entry);
+    const child = entry.isSymbolicLink() ? await linkedChild(folder, entry, bounds) : plainChild(entry);
     if (child !== undefined) children.push(child);
   }
   return children.sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -144,9 +145,13 @@ function plainChild(entry: Dirent): Child | undefined {
   return entry.isFile() ? { key: entry.name, isFolder: false } : undefined;
 }
 
-async function linkedChild(folder: string, entry: Dirent): Promise<Child | undefined> {
+async function linkedChild(folder: string, entry: Dirent, bounds: DiskBounds | undefined): Promise<Child | undefined> {
+  const link = `${folder}/${entry.name}`;
   try {
-    const target = await stat(`${folder}/${entry.name}`);
+    if (bounds !== undefined && !bounds.permits(link, await realpath(link))) {
+      return { key: entry.name, isFolder: false, problem: 'unreadable_file' };
+    }
+    const target = await stat(link);
     if (target.isDirectory()) return { key: `${entry.name}/`, isFolder: true };
     return target.isFile() ? { key: entry.name, isFolder: false } : undefined;
   } catch (error) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock, Deliveries, Log, Models, Platform } from '../ports.ts';
+import type { DiskBounds } from './disk-bounds.ts';
 import { diskFiles } from './disk-files.ts';
 import { processPresence } from './process-presence.ts';
 import { type ProcessQueueOptions, processQueue } from './process-queue.ts';
@@ -16,6 +17,8 @@ export interface LocalPlatformOptions {
   home: string;
   models: Models;
   log: Log;
+  /** Folders whose links lead nowhere else. */
+  bounds?: DiskBounds;
   clock?: Clock;
   onDeadLetter?: NonNullable<ProcessQueueOptions['onDeadLetter']>;
   queue?: Pick<ProcessQueueOptions, 'minBackoffMs' | 'maxBackoffMs' | 'maxDeliveries' | 'ackDeadlineMs' | 'pollMs'>;
@@ -27,7 +30,7 @@ export function localPlatform(options: LocalPlatformOptions): {
   deliveries: Deliveries;
   close(): Promise<void>;
 } {
-  const { home, models, log, clock = systemClock(), onDeadLetter, queue } = options;
+  const { home, models, log, bounds, clock = systemClock(), onDeadLetter, queue } = options;
   const db = openDatabase(join(home, 'proofsheet.db'));
   const presence = processPresence(home);
   const batches = sqliteBatches(db, clock);
@@ -38,7 +41,7 @@ export function localPlatform(options: LocalPlatformOptions): {
       changes: sqliteChanges(db, batches, clock),
       journal: sqliteJournal(db, presence, clock),
       queue: messages,
-      files: diskFiles({ home }),
+      files: diskFiles({ home, ...(bounds && { bounds }) }),
       sources: sqliteSources(db),
       models,
       pauses: sqlitePauses(db),
