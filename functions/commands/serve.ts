@@ -32,7 +32,6 @@ interface Served {
   simulated: boolean;
 }
 
-const MAX_FILE_BYTES = 20 * 1024 * 1024;
 const RESCAN_MS = 5_000;
 /** A file that was just written is taken for whole after this. */
 const WHOLE_AFTER_MS = 2_100;
@@ -106,6 +105,7 @@ async function serve(
       within: served.roots,
       everything: served.inbox,
       exclude: served.own,
+      maxFileBytes: settings.maxFileBytes,
       takeOn: host.takeOn,
     },
   });
@@ -130,7 +130,7 @@ function dropRules(settings: Settings, served: Served, open: OpenApp, inbox: str
     ...{ inbox, outputRoot, simulated, exclude: own, ...settings.drop },
     ...{ recipe: 'fidelity', recipeSettings: settings.recipe, fixedSettings: fixedSettings(open, served) },
     run: runSettings(settings),
-    maxFileBytes: MAX_FILE_BYTES,
+    maxFileBytes: settings.maxFileBytes,
   };
 }
 
