@@ -66,7 +66,7 @@ describe('a manifest', () => {
 
     const csv = readFileSync(join(run.output_dir, 'results.csv'), 'utf8');
     const [header] = csv.split('\r\n');
-    expect(header).toMatch(/,item_id,source,SKU,title,input_status,'=cmd$/);
+    expect(header).toMatch(/,item_id,source,review,review_note,SKU,title,input_status,'=cmd$/);
     expect(csv).toContain(`,A/1,"Mug; 24"" high",new,'=1+1\r\n`);
     const json = JSON.parse(readFileSync(join(run.output_dir, 'results.json'), 'utf8'));
     expect(json.results.map(({ metadata }: ItemRow) => metadata)).toEqual(rows.map(({ metadata }) => metadata));
