@@ -92,7 +92,7 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
   /** Opens a report; gives what went wrong on the way, which must stay empty. */
   async function open(name: string, options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    context.setDefaultTimeout(5_000);
+    context.setDefaultTimeout(20_000);
     const page = await context.newPage();
     const problems: string[] = [];
     page.on('dialog', async (dialog) => {
