@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { coldStart } from './cold-start.ts';
 import { type Bench, memory, narrowService, overhead, type Row, recovery, throughput } from './goals.ts';
 import { largeManifest } from './manifest-goal.ts';
 import { largeReport } from './report-goal.ts';
@@ -14,6 +15,7 @@ const GOALS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   e: recovery,
   f: largeReport,
   g: largeManifest,
+  h: coldStart,
 };
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
