@@ -80,6 +80,8 @@ locals {
   # What every function is told; null leaves the default of functions/settings.ts. What a push must prove is checked by the
   # function beside Cloud Run.
   environment = {
+    # Where the build left what it compiled ahead (`gcp-build` in package.json); Node itself reads this.
+    NODE_COMPILE_CACHE   = "/workspace/.compile-cache"
     GOOGLE_CLOUD_PROJECT = var.project
     FIRESTORE_DATABASE   = google_firestore_database.this.name
     PROCESS_TOPIC        = google_pubsub_topic.this["process"].name

@@ -45,12 +45,53 @@ describe('the judging service', () => {
   });
 });
 
+describe('the deployed functions', () => {
+  it('have names for everything but the buckets', async () => {
+    const { cloud, api } = await load({});
+    expect(cloud).toMatchObject({
+      database: '(default)',
+      topics: { process: 'proofsheet-process', finalize: 'proofsheet-finalize', control: 'proofsheet-control' },
+      allowedBuckets: [],
+      push: { audiences: [] },
+      simulate: false,
+      leaseMs: 600_000,
+    });
+    for (const name of ['inboxBucket', 'outputBucket', 'workBucket']) expect(cloud).not.toHaveProperty(name);
+    expect(api).toMatchObject({ maxRunningBatches: 1 });
+    expect(api).not.toHaveProperty('token');
+  });
+
+  it('read the inbox, keep objects with the results and prove every push, unless they are told otherwise', async () => {
+    const buckets = { INBOX_BUCKET: 'in', OUTPUT_BUCKET: 'out' };
+    expect((await load(buckets)).cloud).toMatchObject({ workBucket: 'out', allowedBuckets: ['in'] });
+    const more = { WORK_BUCKET: 'work', ALLOWED_BUCKETS: 'in, shop,,', PUSH_AUDIENCE: 'https://a, https://b' };
+    expect((await load({ ...buckets, ...more, PUSH_SERVICE_ACCOUNT: 'p@x', SIMULATE: 'TRUE' })).cloud).toMatchObject({
+      ...{ workBucket: 'work', allowedBuckets: ['in', 'shop'], simulate: true },
+      push: { audiences: ['https://a', 'https://b'], serviceAccount: 'p@x' },
+    });
+  });
+
+  it.each([
+    { MAX_RUNNING_BATCHES: '0' },
+    { LEASE_SECONDS: '1.5' },
+    { INBOX_BUCKET: 'same', OUTPUT_BUCKET: 'same' },
+    { INBOX_BUCKET: 'in', OUTPUT_BUCKET: 'out', WORK_BUCKET: 'in' },
+  ])('refuse %o', async (env) => {
+    await expect(load(env as Record<string, string>)).rejects.toMatchObject({ code: 'usage' });
+  });
+});
+
 /** Settings as they are in a folder with these files, with no other variables of their names than these. */
 async function load(env: Record<string, string>, files: Record<string, string> = {}): Promise<Settings> {
   const cwd = await tempHome();
   for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
   for (const name of Object.keys(process.env)) {
-    if (/^(GOOGLE|GEMINI|JUDGE)/.test(name)) vi.stubEnv(name, undefined);
+    if (
+      /^(GOOGLE|GEMINI|JUDGE|PUSH|INBOX|OUTPUT|WORK|ALLOWED|API_TOKEN|MAX|LEASE|SIMULATE|FIRESTORE|(PROCESS|FINALIZE|CONTROL)_TOPIC)/.test(
+        name,
+      )
+    )
+      vi.stubEnv(name, undefined);
   }
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   return loadSettings({ flags: {}, cwd });
