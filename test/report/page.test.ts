@@ -217,6 +217,7 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
     expect(await page.locator('.members .word').allTextContents()).toEqual(['red', 'blue']);
     expect(await page.locator('.subject img').count()).toBe(1);
     await page.keyboard.press('ArrowRight');
+    await page.locator('#viewer-name', { hasText: 'item-3.jpg' }).waitFor();
     await page.keyboard.press('ArrowRight');
     await page.locator('.viewer-section p.text').waitFor();
     expect(await page.locator('.viewer-section p.text').textContent()).toBe('Two lines\nof text.');
