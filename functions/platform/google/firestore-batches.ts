@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { type DocumentSnapshot, FieldValue, type Firestore, type Query } from '@google-cloud/firestore';
 import type { Batch, Item, Review } from '../../domain/batch.ts';
 import type { ItemDetail } from '../../domain/outcome.ts';
@@ -122,11 +123,13 @@ function selectedItems(all: Query, page: ItemPage): Query | undefined {
   return page.states.length === 0 ? undefined : all.where('state', 'in', [...new Set(page.states)]);
 }
 
-/** The same review written twice is the same review, so an unclear commit is simply made again. */
+/** An unclear commit was made when the review is found where it was to be written. */
 async function reviewItem(db: Firestore, batchId: string, itemId: string, review: Review | undefined): Promise<Item> {
   return await inRounds(async (): Promise<{ kind: 'done'; result: Item } | NotCommitted> => {
     const before = await itemRef(db, batchId, itemId).get();
-    const { review: _, ...item } = reviewable(itemFrom(before), batchId, itemId);
+    const found = reviewable(itemFrom(before), batchId, itemId);
+    if (isDeepStrictEqual(found.review, review)) return { kind: 'done', result: found };
+    const { review: _, ...item } = found;
     const fields = review === undefined ? NO_REVIEW : { review, isReviewed: true };
     const committed = await commitOnce(db.batch().update(before.ref, fields, unchangedSince(before)));
     if (committed.kind !== 'done') return committed;
