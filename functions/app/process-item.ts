@@ -3,11 +3,11 @@ import { isTerminal } from '../domain/batch.ts';
 import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
 import { type StepEntry, stepsWorthKeeping } from '../domain/journal.ts';
 import { ACK, type Disposal, type Message } from '../domain/message.ts';
-import { directLane } from '../engine/lane.ts';
 import { type PassResult, runPass } from '../engine/pass.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import type { Claim } from '../platform/ports.ts';
 import type { App } from './app.ts';
+import { callLane } from './call-lane.ts';
 import { announceIfComplete } from './completion.ts';
 import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
 import { columnsRead, recipeNamed, requireColumns } from './recipe-settings.ts';
@@ -15,8 +15,6 @@ import { type Ending, settleItem } from './settle-item.ts';
 
 /** Said outright, for an error made for each pass would cost more than its timer. */
 const PASS_ENDED = 'the pass has ended';
-/** Of a delivery's time for calls, the most that one call is given. */
-const LONGEST_CALL_SHARE = 3 / 4;
 
 /** One pass over one item: claim, replay what is recorded, make the next calls, settle or give back. */
 export async function processItem(app: App, message: Message & { kind: 'process' }): Promise<Disposal> {
@@ -142,8 +140,7 @@ interface PassOf {
 }
 
 async function pass(app: App, { batch, claim, begun, recipe, prepared, recorded }: PassOf): Promise<PassResult> {
-  const { maxRetries, timeoutMs, lane, maxConcurrent } = batch.run;
-  const { passMs, callsMs, limitWaitMs } = app.limits;
+  const { passMs } = app.limits;
   // Claims that came to nothing stand for failed tries of the first call: without them a call that times out would be tried for ever.
   let triesBefore = claim.item.claims - 1;
   const ended = new AbortController();
@@ -159,18 +156,7 @@ async function pass(app: App, { batch, claim, begun, recipe, prepared, recorded 
       metadata: columnsRead(recipe, batch.recipeSettings, claim.item.metadata),
       input: prepared.input,
       recorded,
-      lane: directLane({
-        name: lane,
-        models: app.models,
-        clock: app.clock,
-        limiterFor: (model) => app.limiterFor(model, maxConcurrent),
-        pauses: app.sharedPauses,
-        maxTries: maxRetries,
-        triesBefore: () => triesBefore,
-        timeoutMs: Math.min(timeoutMs, LONGEST_CALL_SHARE * callsMs),
-        endBy: begun + callsMs,
-        limitWaitMs,
-      }),
+      lane: callLane(app, batch, { begun, triesBefore: () => triesBefore }),
       async record(steps) {
         await app.journal.append(claim, steps, renewal(app, batch, steps));
         triesBefore = 0;
