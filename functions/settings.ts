@@ -277,5 +277,6 @@ function readYaml(path: string): unknown {
 function mergedPrices(file: FileSettings): PriceTable {
   const builtIn = priceTableSchema.parse(readYaml(fileURLToPath(new URL('./prices.yaml', import.meta.url))));
   if (file.prices === undefined) return builtIn;
-  return { asOf: file.prices.asOf, models: { ...builtIn.models, ...file.prices.models } };
+  const { asOf, lanes, models } = file.prices;
+  return { asOf, lanes: { ...builtIn.lanes, ...lanes }, models: { ...builtIn.models, ...models } };
 }

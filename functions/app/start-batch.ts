@@ -1,4 +1,5 @@
 import { type Batch, batchIdFor, type RunSettings, runSettingsSchema, type Selection } from '../domain/batch.ts';
+import { modelsWithoutLane } from '../domain/cost.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
@@ -35,8 +36,9 @@ export interface StartRequest {
 export async function startBatch(app: App, request: StartRequest): Promise<{ batch: Batch; joined: boolean }> {
   const recipe = recipeNamed(app, request.recipe);
   const settings = parseRecipeSettings(recipe, request.recipeSettings);
-  availableModels(app, recipe, settings);
+  const models = availableModels(app, recipe, settings);
   checkRunSettings(request.run);
+  refuseMissingLane(app, models, request.run);
   await refuseOneTooMany(app, request);
   await checkInputs(app, recipe, settings, request);
   const recipeFingerprint = fingerprintOf(recipe, settings);
@@ -86,6 +88,12 @@ function checkRunSettings(run: RunSettings): void {
   if (parsed.success) return;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new ProofsheetError('usage', `These settings are out of range: ${problems.join('; ')}.`);
+}
+
+function refuseMissingLane({ prices }: App, models: readonly string[], { lane }: RunSettings): void {
+  const [model] = modelsWithoutLane(models, prices, lane);
+  if (model === undefined) return;
+  throw new ProofsheetError('usage', `${model} is not offered in the lane ${lane}; choose another with --lane.`);
 }
 
 /** What the batch was asked for, beside its results; also finds out whether they can be written before any call is paid. */

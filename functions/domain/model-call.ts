@@ -55,6 +55,8 @@ export const usageSchema = z.object({
   input: z.number().int().nonnegative(),
   /** The part of `input` that came from a cache. */
   cached: z.number().int().nonnegative(),
+  /** The part of `input` that is pictures, where the service says so. */
+  inputImage: z.number().int().nonnegative().optional(),
   output: z.number().int().nonnegative(),
   outputImage: z.number().int().nonnegative(),
   thoughts: z.number().int().nonnegative(),

@@ -170,8 +170,8 @@ class Pass {
     const paid = paidOf(result);
     const outcome = result.kind === 'answered' ? await stored(result.answer, files) : refusalOf(result.error);
     const { lane, tries, startedAt, tookMs } = result;
-    const model = paid.modelVersion in prices.models ? paid.modelVersion : call.request.model;
-    const costNano = costOf({ model, usage: paid.usage, lane, at: clock.now() }, prices);
+    const { usage, modelVersion } = paid;
+    const costNano = costOf({ model: call.request.model, modelVersion, usage, lane, at: clock.now() }, prices);
     const entry: StepEntry = {
       ...call,
       seq: this.#history.takeSeq(),

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { costOf, dollars, type PriceTable, priceTableSchema, unpricedModels } from '../../functions/domain/cost.ts';
+import {
+  costOf,
+  dollars,
+  modelsWithoutLane,
+  type PriceTable,
+  priceTableSchema,
+  unpricedModels,
+} from '../../functions/domain/cost.ts';
 import type { LaneName, Usage } from '../../functions/domain/model-call.ts';
 
 const PRICES: PriceTable = {
@@ -17,6 +24,8 @@ const PRICES: PriceTable = {
     },
     service: { input: 0, output: 0, call: 0.0125 },
     both: { input: 1, output: 1, call: 0.5 },
+    long: { input: 2, output: 12, above: { tokens: 200_000, input: 4, output: 18 } },
+    embedding: { input: 0.2, inputImage: 0.45, output: 0, lanes: { flex: null, batch: 0.4 } },
     free: { input: 0, output: 0, outputImage: 0 },
   },
 };
@@ -46,11 +55,25 @@ describe('the cost of a call in nano-dollars', () => {
     ],
     ['by the call', 'service', {}, 'standard', 12_500_000],
     ['by the call and the tokens, the call in every lane', 'both', { input: 1000 }, 'flex', 500_500_000],
+    ['the ordinary tier up to its end', 'long', { input: 200_000, output: 1000 }, 'standard', 412_000_000],
+    ['the tier of long inputs, output included', 'long', { input: 200_001, output: 0 }, 'batch', 400_002_000],
+    ['pictures in the input at their price', 'embedding', { input: 1000, inputImage: 800 }, 'standard', 400_000],
+    ['a share of its own in a lane', 'embedding', { input: 1000, inputImage: 800 }, 'batch', 160_000],
+    ['unknown in a lane that is not offered', 'embedding', { input: 1000 }, 'flex', null],
     ['nothing for a free model', 'free', { input: 5, output: 5, outputImage: 5 }, 'standard', 0],
     ['unknown for a model that is not in the table', 'nobody', { input: 1 }, 'standard', null],
     ['unknown for a picture of a model without a price for pictures', 'text', { outputImage: 1 }, 'standard', null],
   ])('%s', (_, model, usage, lane, expected) => {
     expect(cost(model, usage, lane)).toBe(expected);
+  });
+
+  it.each([
+    ['text-002', 'a version of the model that was asked', 1_000_000],
+    ['uncached', 'another model that is in the table', 2_000_000],
+    ['other-1', 'a model of unknown price', null],
+  ])('is that of what answered: %s, %s', (modelVersion, _, expected) => {
+    const usage = { input: 1000, cached: 0, output: 0, outputImage: 0, thoughts: 0 };
+    expect(costOf({ model: 'text', modelVersion, usage, lane: 'standard', at: NOVEMBER }, PRICES)).toBe(expected);
   });
 
   it('rounds up, and only what is really a fraction', () => {
@@ -77,6 +100,11 @@ describe('the cost of a call in nano-dollars', () => {
 describe('prices', () => {
   it('names each model without a price once', () => {
     expect(unpricedModels(['text', 'nobody', 'nobody', 'free'], PRICES, NOVEMBER)).toEqual(['nobody']);
+  });
+
+  it('names the models that a lane does not have', () => {
+    expect(modelsWithoutLane(['text', 'embedding'], PRICES, 'flex')).toEqual(['embedding']);
+    expect(modelsWithoutLane(['text', 'embedding'], PRICES, 'batch')).toEqual([]);
   });
 
   it('are refused with a wrong date or a negative price', () => {

@@ -12,6 +12,11 @@ const partSchema = z.object({
 });
 type AnswerPart = z.infer<typeof partSchema>;
 
+const modalitiesSchema = z
+  .array(z.object({ modality: z.string().optional(), tokenCount: countSchema }))
+  .optional()
+  .catch(undefined);
+
 const usageMetadataSchema = z.object({
   promptTokenCount: countSchema,
   toolUsePromptTokenCount: countSchema,
@@ -19,10 +24,8 @@ const usageMetadataSchema = z.object({
   candidatesTokenCount: countSchema,
   thoughtsTokenCount: countSchema,
   totalTokenCount: countSchema,
-  candidatesTokensDetails: z
-    .array(z.object({ modality: z.string().optional(), tokenCount: countSchema }))
-    .optional()
-    .catch(undefined),
+  promptTokensDetails: modalitiesSchema,
+  candidatesTokensDetails: modalitiesSchema,
 });
 
 /**
@@ -152,6 +155,7 @@ function usageOf(response: Response, hasImage: boolean): Usage {
   return {
     input,
     cached: Math.min(input, counts.cachedContentTokenCount),
+    ...(counts.promptTokensDetails && { inputImage: Math.min(input, pictureTokens(counts.promptTokensDetails)) }),
     output: Math.max(0, candidates - outputImage),
     outputImage,
     thoughts,
@@ -161,5 +165,9 @@ function usageOf(response: Response, hasImage: boolean): Usage {
 function imageTokensOf(counts: z.infer<typeof usageMetadataSchema>, candidates: number, hasImage: boolean): number {
   const details = counts.candidatesTokensDetails ?? [];
   if (details.length === 0) return hasImage ? candidates : 0;
+  return pictureTokens(details);
+}
+
+function pictureTokens(details: NonNullable<z.infer<typeof modalitiesSchema>>): number {
   return details.filter((detail) => detail.modality === 'IMAGE').reduce((sum, detail) => sum + detail.tokenCount, 0);
 }
