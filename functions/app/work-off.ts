@@ -1,4 +1,5 @@
 import type { Batch } from '../domain/batch.ts';
+import type { Message } from '../domain/message.ts';
 import { createLimiter } from '../lib/limiter.ts';
 import type { Deliveries, Handler } from '../platform/ports.ts';
 import type { App } from './app.ts';
@@ -23,7 +24,9 @@ export async function workOff(app: App, deliveries: Deliveries, batchId: string,
     const slot = await slots.acquire();
     return () => slot.release('neutral');
   };
-  const handle: Handler = (message) => dispatch({ ...app, enterCalls, stop: halt.signal() }, message);
+  // Only items: planner and finaliser have work to do in a cancelled batch too.
+  const stopOf = ({ kind }: Message): AbortSignal => (kind === 'process' ? halt.signal() : app.stop);
+  const handle: Handler = (message) => dispatch({ ...app, enterCalls, stop: stopOf(message) }, message);
   const inHand = concurrency + Math.floor(concurrency * AHEAD);
   const consuming = deliveries.consume({ batchId, concurrency: inHand, signal, handle });
   try {

@@ -25,8 +25,8 @@ export interface CliEnd {
 export interface RunningCli {
   process: ChildProcess;
   ended: Promise<CliEnd>;
-  /** Resolves once standard error has matched. Fails when the process ends without. */
-  noted(pattern: RegExp): Promise<void>;
+  /** What of standard error matched, as soon as it does. Fails when the process ends without. */
+  noted(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
 type AtEnd = (end: () => Promise<void> | void) => void;
@@ -118,7 +118,8 @@ function startCli(
     process: child,
     ended: closed.then(([code]) => ({ code, stdout, stderr })),
     async noted(pattern) {
-      while (!pattern.test(stderr)) {
+      for (let match = pattern.exec(stderr); ; match = pattern.exec(stderr)) {
+        if (match !== null) return match;
         if (child.exitCode !== null) throw new Error(`It ended without ${pattern}: ${stderr}`);
         await Promise.race([once(child.stderr, 'data'), closed]);
       }
