@@ -74,6 +74,8 @@ const CODES = {
   not_found: 'Check the id with `proofsheet list`.',
   wrong_state: 'See `proofsheet show` for the state.',
   batch_running: 'Wait for the running batch, or cancel it.',
+  vectors_differ:
+    'Vectors of another length are there; use another collection, or clear it with `proofsheet embed --force`.',
   storage: 'Check the disk and the permissions of the state folder.',
   storage_unavailable: 'The store cannot be reached for now; the work goes on by itself.',
 } as const;

@@ -1,4 +1,5 @@
 import type { Batch, Counts, Item, ItemState, ItemSummary, Review, TerminalState } from '../domain/batch.ts';
+import type { EntryFacts, EntryFilter, FusionWeights, VectorSpace } from '../domain/embedding.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { StepEntry } from '../domain/journal.ts';
 import type { Disposal, Message } from '../domain/message.ts';
@@ -209,6 +210,62 @@ export interface Sources {
   count(takes: readonly { source: string; version: string }[], at: { now: number; since: number }): Promise<number[]>;
 }
 
+/**
+ * Pictures by their vectors: of every entry a semantic and a visual one of length 1, written together or not at all. Methods that name a
+ * space know its entries alone.
+ */
+export interface Vectors {
+  /** Spaces of a collection that have entries, with their number. */
+  spaces(collection: string): Promise<{ space: VectorSpace; entries: number }[]>;
+  /**
+   * Writes entries in place of those with the same ids, each whole or not at all. Errors: vectors_differ where their lengths are not those of
+   * the space; a failure names the ids that were not written.
+   */
+  put(space: VectorSpace, entries: readonly VectorEntry[]): Promise<void>;
+  /** Of these ids and these contents, the entries that are there, in any order. */
+  known(space: VectorSpace, of: { ids: readonly string[]; contentHashes: readonly string[] }): Promise<KnownEntry[]>;
+  /** Entries that are there get other facts; their vectors stay. */
+  describe(space: VectorSpace, changes: readonly Pick<KnownEntry, 'id' | 'facts'>[]): Promise<void>;
+  /** Entries that are there, in any order. */
+  get(space: VectorSpace, ids: readonly string[]): Promise<VectorEntry[]>;
+  /** In order of id, after the id `after`. */
+  list(space: VectorSpace, page: { after?: string; limit: number }): Promise<VectorEntry[]>;
+  /**
+   * The entries with the highest scores, those first. An adapter that does not compare all entries compares at least those that are
+   * nearest by either vector; the similarities it gives are exact.
+   */
+  nearest(space: VectorSpace, query: VectorQuery): Promise<Neighbour[]>;
+  remove(space: VectorSpace, ids: readonly string[]): Promise<void>;
+  /** Removes all entries of a collection, of whatever encoders. */
+  clear(collection: string): Promise<void>;
+}
+/** An entry without its vectors. */
+export interface KnownEntry {
+  id: string;
+  contentHash: string;
+  facts: EntryFacts;
+  /** As they were set when the vectors were made. */
+  weights: FusionWeights;
+}
+export interface VectorEntry extends KnownEntry {
+  semantic: Float32Array;
+  visual: Float32Array;
+}
+/** One vector or both; scores are fused by `weights`. */
+export interface VectorQuery {
+  semantic?: Float32Array;
+  visual?: Float32Array;
+  weights: FusionWeights;
+  limit: number;
+  filter: EntryFilter;
+}
+/** Cosines from -1 to 1; null for a vector that was not asked about. */
+export interface Neighbour extends KnownEntry {
+  score: number;
+  semantic: number | null;
+  visual: number | null;
+}
+
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -235,6 +292,7 @@ export interface Platform {
   sources: Sources;
   models: Models;
   pauses: ModelPauses;
+  vectors: Vectors;
   clock: Clock;
   log: Log;
 }

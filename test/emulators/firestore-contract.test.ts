@@ -1,10 +1,12 @@
 import { afterAll, beforeAll } from 'vitest';
 import { firestoreSources } from '../../functions/platform/google/firestore-sources.ts';
+import { firestoreVectors } from '../../functions/platform/google/firestore-vectors.ts';
 import { batchesContract } from '../contract/batches.ts';
 import { changesContract } from '../contract/changes.ts';
 import { journalContract } from '../contract/journal.ts';
 import { pausesContract } from '../contract/pauses.ts';
 import { sourcesContract } from '../contract/sources.ts';
+import { vectorsContract } from '../contract/vectors.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
 import { type Emulator, startFirestoreEmulator } from '../support/emulators.ts';
 import { firestoreOn, firestoreSubject } from '../support/firestore-subject.ts';
@@ -23,5 +25,9 @@ describeEmulated('Firestore', () => {
   sourcesContract('firestore', async () => {
     const db = firestoreOn(emulator.host);
     return { platform: { sources: firestoreSources(db) }, close: () => db.terminate() };
+  });
+  vectorsContract('firestore', async () => {
+    const db = firestoreOn(emulator.host);
+    return { platform: { vectors: firestoreVectors(db) }, close: () => db.terminate() };
   });
 });

@@ -5,6 +5,7 @@ import { startBatch } from '../../functions/app/start-batch.ts';
 import { type Batch, isTerminal } from '../../functions/domain/batch.ts';
 import type { Message } from '../../functions/domain/message.ts';
 import { firestoreSources } from '../../functions/platform/google/firestore-sources.ts';
+import { firestoreVectors } from '../../functions/platform/google/firestore-vectors.ts';
 import { SILENT_LOG } from '../platform/local-platform.ts';
 import { questions, REQUEST } from '../support/app-world.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
@@ -35,7 +36,16 @@ describeEmulated('The planner over Firestore', () => {
     const { models, requests } = scriptedModels(() => answer());
     const files = memoryFiles(Object.fromEntries(names));
     const app = createApp(
-      { ...platform, sources: firestoreSources(db), clock, files, models, queue: messages.queue, log: SILENT_LOG },
+      {
+        ...platform,
+        sources: firestoreSources(db),
+        vectors: firestoreVectors(db),
+        clock,
+        files,
+        models,
+        queue: messages.queue,
+        log: SILENT_LOG,
+      },
       { prices: PRICES, stop: new AbortController().signal, recipes: { questions }, limits: LIMITS },
     );
     return { app, clock, messages, requests };

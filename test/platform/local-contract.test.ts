@@ -5,6 +5,7 @@ import { journalContract } from '../contract/journal.ts';
 import { pausesContract } from '../contract/pauses.ts';
 import { queueContract } from '../contract/queue.ts';
 import { sourcesContract } from '../contract/sources.ts';
+import { vectorsContract } from '../contract/vectors.ts';
 import { localSubject } from './local-platform.ts';
 
 batchesContract('local', localSubject);
@@ -14,3 +15,4 @@ pausesContract('local', localSubject);
 queueContract('local', localSubject);
 filesContract('local', localSubject);
 sourcesContract('local', localSubject);
+vectorsContract('local', localSubject);

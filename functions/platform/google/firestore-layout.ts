@@ -1,5 +1,6 @@
 import type { CollectionReference, DocumentReference, Firestore } from '@google-cloud/firestore';
-import { sha256 } from '../../lib/hash.ts';
+import type { VectorSpace } from '../../domain/embedding.ts';
+import { hashOf, sha256 } from '../../lib/hash.ts';
 
 /**
  * Where everything is. Ids are hashes, or hang below an item, so that no range of keys is written by everybody:
@@ -10,6 +11,7 @@ import { sha256 } from '../../lib/hash.ts';
  *     batches/{batch}/items/{item}           modelPauses/{model}: until when a model is left alone
  *                                            sources/{hash}: how often a source was taken from a drop
  *     …/items/{item}/steps/{epoch}-{key}     …/items/{item}/detail/outcome
+ *     vectorSpaces/{hash}                    vectorSpaces/{hash}/vectors/{entry}: both vectors of an entry, and what is known of it
  *     gates/start: lets one batch pass at a time where only so many may run
  */
 export function batchesOf(db: Firestore): CollectionReference {
@@ -38,6 +40,18 @@ export function modelPauseRef(db: Firestore, model: string): DocumentReference {
 
 export function sourceRef(db: Firestore, source: string): DocumentReference {
   return db.collection('sources').doc(documentId(source));
+}
+
+export function vectorSpacesOf(db: Firestore): CollectionReference {
+  return db.collection('vectorSpaces');
+}
+
+export function vectorSpaceRef(db: Firestore, { collection, semantic, visual }: VectorSpace): DocumentReference {
+  return vectorSpacesOf(db).doc(hashOf({ collection, semantic, visual }).slice(0, 20));
+}
+
+export function vectorRef(space: DocumentReference, id: string): DocumentReference {
+  return space.collection('vectors').doc(documentId(id));
 }
 
 export function shardsOf(db: Firestore, batchId: string): CollectionReference {

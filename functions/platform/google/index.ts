@@ -2,7 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
-import type { Batches, Changes, Clock, Files, Journal, Log, ModelPauses, Models, Platform, Sources } from '../ports.ts';
+import type {
+  Batches,
+  Changes,
+  Clock,
+  Files,
+  Journal,
+  Log,
+  ModelPauses,
+  Models,
+  Platform,
+  Sources,
+  Vectors,
+} from '../ports.ts';
 import { pubsubQueue } from './pubsub-queue.ts';
 import { storedPictures } from './staged-pictures.ts';
 import { storageFiles } from './storage-files.ts';
@@ -63,7 +75,7 @@ function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics'])
   return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
 }
 
-type Store = Pick<Platform, 'batches' | 'changes' | 'journal' | 'sources' | 'pauses'>;
+type Store = Pick<Platform, 'batches' | 'changes' | 'journal' | 'sources' | 'pauses' | 'vectors'>;
 
 const BATCHES: Record<keyof Batches, true> = {
   create: true,
@@ -90,6 +102,17 @@ const JOURNAL: Record<keyof Journal, true> = {
 };
 const SOURCES: Record<keyof Sources, true> = { count: true };
 const PAUSES: Record<keyof ModelPauses, true> = { pause: true, pausedUntil: true };
+const VECTORS: Record<keyof Vectors, true> = {
+  spaces: true,
+  put: true,
+  known: true,
+  describe: true,
+  get: true,
+  list: true,
+  nearest: true,
+  remove: true,
+  clear: true,
+};
 
 /** What is in Firestore, over one client. */
 function firestoreOnDemand(settings: { projectId?: string; databaseId: string }): Store {
@@ -104,6 +127,7 @@ function firestoreOnDemand(settings: { projectId?: string; databaseId: string })
     journal: onDemand(JOURNAL, async () => (await open()).journal),
     sources: onDemand(SOURCES, async () => (await open()).sources),
     pauses: onDemand(PAUSES, async () => (await open()).pauses),
+    vectors: onDemand(VECTORS, async () => (await open()).vectors),
   };
 }
 
@@ -116,6 +140,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
     { firestorePauses },
     { firestoreSettings },
     { firestoreSources },
+    { firestoreVectors },
   ] = await Promise.all([
     import('@google-cloud/firestore'),
     import('./firestore-batches.ts'),
@@ -124,6 +149,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
     import('./firestore-pauses.ts'),
     import('./firestore-settings.ts'),
     import('./firestore-sources.ts'),
+    import('./firestore-vectors.ts'),
   ]);
   const db = new Firestore(firestoreSettings(settings));
   return {
@@ -132,5 +158,6 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
     journal: firestoreJournal(db, randomUUID()),
     sources: firestoreSources(db),
     pauses: firestorePauses(db),
+    vectors: firestoreVectors(db),
   };
 }

@@ -10,6 +10,7 @@ import { sqliteChanges } from './sqlite-changes.ts';
 import { sqliteJournal } from './sqlite-journal.ts';
 import { sqlitePauses } from './sqlite-pauses.ts';
 import { sqliteSources } from './sqlite-sources.ts';
+import { sqliteVectors } from './sqlite-vectors.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface LocalPlatformOptions {
@@ -45,6 +46,7 @@ export function localPlatform(options: LocalPlatformOptions): {
       sources: sqliteSources(db),
       models,
       pauses: sqlitePauses(db),
+      vectors: sqliteVectors(db),
       clock,
       log,
     },

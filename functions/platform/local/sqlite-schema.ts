@@ -9,6 +9,8 @@ import { ProofsheetError } from '../../domain/errors.ts';
  * since results land on file systems that have none. There is no table of finished work: `items_by_work` answers that
  * from the items themselves, so it cannot disagree with them. `end_number` numbers the ends of a batch's items in the order of
  * their commits, which no clock can tell; `ends` has the last number, so that none is given twice when items are taken again.
+ * Both vectors of an entry are one row of `vectors`, apart from what they are filtered by, which is read without them; `generation` changes
+ * with everything but a new entry.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -72,6 +74,22 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX items_by_end;
   CREATE INDEX items_by_end ON items (batch_id, end_number) WHERE end_number IS NOT NULL;
   CREATE INDEX items_by_review ON items (batch_id, id) WHERE review IS NOT NULL;
+  `,
+  `
+  CREATE TABLE vector_spaces (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, collection TEXT NOT NULL, semantic TEXT NOT NULL, visual TEXT NOT NULL,
+    semantic_length INTEGER NOT NULL, visual_length INTEGER NOT NULL, generation INTEGER NOT NULL,
+    UNIQUE (collection, semantic, visual)
+  ) STRICT;
+  CREATE TABLE vector_entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, space INTEGER NOT NULL REFERENCES vector_spaces (number), id TEXT NOT NULL,
+    content_hash TEXT NOT NULL, facts TEXT NOT NULL, filters TEXT NOT NULL, weights TEXT NOT NULL, UNIQUE (space, id)
+  ) STRICT;
+  CREATE INDEX vector_entries_by_content ON vector_entries (space, content_hash);
+  CREATE TABLE vectors (
+    entry INTEGER PRIMARY KEY REFERENCES vector_entries (number) ON DELETE CASCADE,
+    semantic BLOB NOT NULL, visual BLOB NOT NULL
+  ) STRICT;
   `,
 ];
 
