@@ -71,7 +71,8 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
       'node:',
     ],
   ],
-  ['handlers', ['handlers', 'app', 'domain', 'report', 'lib', 'type:settings.ts', 'npm:hono', 'npm:zod']],
+  ['dashboard', ['dashboard', 'report', 'node:fs', 'npm:hono']],
+  ['handlers', ['handlers', 'app', 'dashboard', 'domain', 'report', 'lib', 'type:settings.ts', 'npm:hono', 'npm:zod']],
   ['settings.ts', ['domain', 'node:', 'npm:yaml', 'npm:zod']],
   ['precompile.ts', ['node:']],
   [

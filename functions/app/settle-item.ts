@@ -103,6 +103,7 @@ function summaryOf(
     result: shortResult(outcome),
     ...(code && { code }),
     ...(thumbnail && { thumbnail }),
+    ...(best && detail.referenceThumbnail && { referenceThumbnail: detail.referenceThumbnail }),
   };
 }
 

@@ -31,6 +31,8 @@ export const itemSummarySchema = z.object({
   /** The beginning of a text result, or the file name of a picture. */
   result: z.string().max(300),
   thumbnail: fileRefSchema.optional(),
+  /** Of the input, where `thumbnail` shows what was made of it. */
+  referenceThumbnail: fileRefSchema.optional(),
 });
 export type ItemSummary = z.infer<typeof itemSummarySchema>;
 

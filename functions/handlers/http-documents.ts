@@ -11,9 +11,9 @@ import {
 } from '../domain/batch.ts';
 import { errorCodeSchema } from '../domain/errors.ts';
 import { verdictSchema } from '../domain/outcome.ts';
-import { itemRow, type ReportItem } from '../report/item-row.ts';
+import { itemRow, type ReportItem, usd } from '../report/item-row.ts';
 import { runDocument } from '../report/text-reports.ts';
-import { thumbnailLink } from './http-picture-links.ts';
+import { referenceLink, thumbnailLink } from './http-picture-links.ts';
 
 // What the API answers with. Words stand in snake case; times are ISO 8601.
 
@@ -71,38 +71,57 @@ export function documentOfBatch(batch: Batch, counts: Counts, now: number): z.in
   };
 }
 
-/** An item in a stream of changes. */
-export const itemEventDocument = z.object({
-  sku: z.string().describe('Name of the item: that of its file, made distinct.'),
-  item_id: z.string(),
-  status: z.enum(['running', ...TERMINAL_STATES]),
-  score: z.number().nullable(),
-  attempt: count,
-  message: z.string(),
-  code: errorCodeSchema.nullable(),
-  thumbnail_url: z.string().nullable(),
-});
-
-export function eventOfItem(item: Item): z.infer<typeof itemEventDocument> {
-  const { summary, progress } = item;
-  const isOver = isTerminal(item.state);
-  return {
-    sku: item.name,
-    item_id: item.id,
-    status: isTerminal(item.state) ? item.state : 'running',
-    score: isOver ? (summary?.score ?? null) : null,
-    attempt: (isOver ? summary?.attempts : progress?.attempt) ?? 0,
-    message: (isOver ? summary?.message : progress?.step) ?? '',
-    code: isOver ? (summary?.code ?? null) : null,
-    thumbnail_url: isOver ? thumbnailLink(item) : null,
-  };
-}
-
 const reviewDocument = z.object({
   decision: reviewSchema.shape.decision,
   note: reviewSchema.shape.note,
   at: z.string(),
 });
+
+/** An item in short: what a list of many shows of each. */
+export const itemLineDocument = z.object({
+  sku: z.string().describe('Name of the item: that of its file, made distinct.'),
+  item_id: z.string(),
+  status: itemStateSchema,
+  score: z.number().nullable(),
+  attempt: count,
+  message: z.string().describe('What is being done, or why it ended so.'),
+  code: errorCodeSchema.nullable(),
+  thumbnail_url: z.string().nullable().describe('Of the best candidate, or else of the input.'),
+  reference_url: z.string().nullable().describe('Of the input, where `thumbnail_url` shows a candidate.'),
+  result: z.string().describe('Beginning of a result in words, or file name of a picture.'),
+  cost_usd: dollars,
+  seconds: z.number(),
+  settled_at: z.string().nullable(),
+  review: reviewDocument.nullable(),
+});
+
+export function lineOfItem(item: Item): z.infer<typeof itemLineDocument> {
+  const { summary, progress, review } = item;
+  const isOver = isTerminal(item.state);
+  return {
+    sku: item.name,
+    item_id: item.id,
+    status: item.state,
+    score: isOver ? (summary?.score ?? null) : null,
+    attempt: (isOver ? summary?.attempts : progress?.attempt) ?? 0,
+    message: (isOver ? summary?.message : progress?.step) ?? '',
+    code: isOver ? (summary?.code ?? null) : null,
+    thumbnail_url: isOver ? thumbnailLink(item) : null,
+    reference_url: isOver ? referenceLink(item) : null,
+    result: isOver ? (summary?.result ?? '') : '',
+    cost_usd: summary === undefined ? 0 : usd(summary),
+    seconds: summary?.seconds ?? 0,
+    settled_at: isOver && item.settledAt !== undefined ? isoTime(item.settledAt) : null,
+    review: review === undefined ? null : { ...review, at: isoTime(review.at) },
+  };
+}
+
+/** An item in a stream of changes. */
+export const itemEventDocument = itemLineDocument.extend({ status: z.enum(['running', ...TERMINAL_STATES]) });
+
+export function eventOfItem(item: Item): z.infer<typeof itemEventDocument> {
+  return { ...lineOfItem(item), status: isTerminal(item.state) ? item.state : 'running' };
+}
 
 /** A line of `items.jsonl`, and what a list of items on a page needs beside it. */
 export const itemDocument = z.object({

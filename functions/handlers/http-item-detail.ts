@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Batch, Item } from '../domain/batch.ts';
-import { errorCodeSchema } from '../domain/errors.ts';
+import { errorCodeSchema, remedyFor } from '../domain/errors.ts';
 import type { StepEntry } from '../domain/journal.ts';
 import { type Attempt, type ItemDetail, questionSchema, verdictSchema } from '../domain/outcome.ts';
 import { usd } from '../report/item-row.ts';
@@ -46,6 +46,7 @@ export const itemDetailDocument = itemDocument.extend({
   batch_id: z.string(),
   take: z.number().int().describe('0 at first; grows when the item is taken again.'),
   settled_at: z.string().nullable(),
+  remedy: z.string().describe('What to do about its reason; empty for an item that passed.'),
   doing: z.object({ attempt: z.number().int(), step: z.string(), since: z.string() }).nullable(),
   description: z.string().nullable(),
   questions: z.array(questionSchema),
@@ -69,6 +70,7 @@ export function documentOfDetail(
     batch_id: batch.id,
     take: item.epoch,
     settled_at: item.settledAt === undefined ? null : isoTime(item.settledAt),
+    remedy: item.state !== 'passed' && item.summary?.code ? remedyFor(item.summary.code) : '',
     doing: progress ? { attempt: progress.attempt, step: progress.step, since: isoTime(progress.since) } : null,
     description: outcome?.description ?? null,
     questions: outcome?.rubric?.questions ?? [],

@@ -5,7 +5,7 @@ import { itemWithJournal } from '../app/read-batch.ts';
 import { reviewItem } from '../app/review-item.ts';
 import { type Batch, type Item, itemStateSchema, reviewSchema } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
-import { documentOfItem, itemDocument } from './http-documents.ts';
+import { documentOfItem, itemDocument, itemLineDocument, lineOfItem } from './http-documents.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
 import { documentOfDetail, itemDetailDocument } from './http-item-detail.ts';
 import { picturesOf, versionOf } from './http-picture-links.ts';
@@ -15,6 +15,10 @@ const itemsQuery = z.object({
   cursor: z.string().optional(),
   state: itemStateSchema.optional(),
   reviewed: z.literal('true').optional().describe('Only items that a person has reviewed; without `state`.'),
+});
+const linesQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1000).default(500),
+  cursor: z.string().optional(),
 });
 const batchPath = z.object({ id: z.string() });
 const itemPath = z.object({ id: z.string(), item: z.string().describe('Id of the item.') });
@@ -33,7 +37,7 @@ const PICTURE_TYPES = ['image/webp', 'image/png', 'image/jpeg', 'image/gif', 'im
 
 /** The items of a batch, one of them with all that is known of it, its pictures, and what people say of it. */
 export function itemEndpoints(app: App): Endpoint[] {
-  return [listEndpoint(app), detailEndpoint(app), pictureEndpoint(app), reviewEndpoint(app)];
+  return [listEndpoint(app), linesEndpoint(app), detailEndpoint(app), pictureEndpoint(app), reviewEndpoint(app)];
 }
 
 function listEndpoint(app: App): Endpoint {
@@ -55,6 +59,25 @@ function listEndpoint(app: App): Endpoint {
       const details = await app.batches.details(batch.id, ids);
       const rows = items.map((item) => documentOfItem({ item, detail: details.get(item.id) }, batch.groupBy));
       return { items: rows, next_cursor: (items.length < limit ? undefined : ids.at(-1)) ?? null };
+    },
+  );
+}
+
+function linesEndpoint(app: App): Endpoint {
+  return endpoint(
+    {
+      ...{ method: 'get', path: '/api/batches/{id}/lines', id: 'listLines', params: batchPath, query: linesQuery },
+      summary: 'As the items of a batch, each in short, for lists of many.',
+      answer: {
+        status: 200,
+        json: z.object({ items: z.array(itemLineDocument), next_cursor: z.string().nullable() }),
+      },
+    },
+    async ({ params, query: { limit, cursor } }) => {
+      const { id } = await batchNamed(app, params.id);
+      const items = await app.batches.items(id, { limit, ...(cursor !== undefined && { after: cursor }) });
+      const next = items.length < limit ? undefined : items.at(-1)?.id;
+      return { items: items.map(lineOfItem), next_cursor: next ?? null };
     },
   );
 }

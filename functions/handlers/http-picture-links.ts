@@ -10,7 +10,7 @@ export function picturesOf(item: Item, detail: ItemDetail | undefined): Map<stri
   };
   add('thumbnail', item.summary?.thumbnail);
   add('reference', detail?.reference);
-  add('reference-thumbnail', detail?.referenceThumbnail);
+  add('reference-thumbnail', detail?.referenceThumbnail ?? item.summary?.referenceThumbnail);
   for (const { n, candidate } of detail?.outcome?.attempts ?? []) {
     add(`candidate-${n}`, candidate);
     add(`candidate-${n}-thumbnail`, detail?.candidateThumbnails[n]);
@@ -29,6 +29,12 @@ export function pictureLinks(item: Item, detail: ItemDetail | undefined): Record
 export function thumbnailLink(item: Item): string | null {
   const thumbnail = item.summary?.thumbnail;
   return thumbnail === undefined ? null : linkOf(item, 'thumbnail', thumbnail);
+}
+
+/** The small picture of the input; null where there is none, or none but the thumbnail. */
+export function referenceLink(item: Item): string | null {
+  const thumbnail = item.summary?.referenceThumbnail;
+  return thumbnail === undefined ? null : linkOf(item, 'reference-thumbnail', thumbnail);
 }
 
 /** What an address says of the content it was made for. */

@@ -18,14 +18,16 @@ const WRONG_PER_MINUTE = 10;
  */
 export function guardToken(token: string, clock: App['clock']): MiddlewareHandler {
   return async (context, next) => {
-    const given = /^Bearer +(\S+) *$/i.exec(context.req.header('authorization') ?? '')?.[1];
-    const isKnown =
-      given === undefined
-        ? holdsAt(getCookie(context, COOKIE) ?? '', token, clock.now())
-        : await timingSafeEqual(given, token);
-    if (!isKnown) throw refusal('Send the token as `Authorization: Bearer …`.');
+    if (!(await isKnown(context, token, clock))) throw refusal('Send the token as `Authorization: Bearer …`.');
     await next();
   };
+}
+
+/** Whether a request bears the token, or the cookie that stands for it. */
+export async function isKnown(context: Context, token: string, clock: App['clock']): Promise<boolean> {
+  const given = /^Bearer +(\S+) *$/i.exec(context.req.header('authorization') ?? '')?.[1];
+  if (given !== undefined) return await timingSafeEqual(given, token);
+  return holdsAt(getCookie(context, COOKIE) ?? '', token, clock.now());
 }
 
 /** `POST` and `DELETE /api/session`, for browsers: they cannot send a token for pictures, downloads and streams. */

@@ -10,10 +10,11 @@ import { type Endpoint, endpoint, mount } from './http-endpoint.ts';
 import { guardHeaders, guardHost, guardOrigin, guardSize } from './http-guard.ts';
 import { itemEndpoints } from './http-items.ts';
 import { openApiDocument } from './http-openapi.ts';
+import { mountPages } from './http-pages.ts';
 import { recipesEndpoint } from './http-recipes.ts';
 import { failureOf } from './http-request.ts';
 import { resultEndpoints } from './http-results.ts';
-import { guardToken, sessionEndpoints } from './http-session.ts';
+import { guardToken, isKnown, sessionEndpoints } from './http-session.ts';
 import { type StartOptions, startEndpoints } from './http-start.ts';
 import { type StatusOptions, statusEndpoint } from './http-status.ts';
 
@@ -59,10 +60,15 @@ export function httpApi(app: App, options: HttpOptions): Hono {
   api.use(guardOrigin());
   api.use(guardSize());
   mount(api, sessions);
+  mountPages(api, { token: token !== undefined, admits: (context) => admits(context, app, token) });
   if (token !== undefined) api.use(guardToken(token, app.clock));
   mount(api, guarded);
   api.get('/openapi.json', (context) => context.json(described));
   return api;
+}
+
+async function admits(context: Context, { clock }: App, token: string | undefined): Promise<boolean> {
+  return token === undefined || (await isKnown(context, token, clock));
 }
 
 function endpointsOf(app: App, options: HttpOptions): Endpoint[] {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Batch, Counts } from '../domain/batch.ts';
 import type { Files } from '../platform/ports.ts';
 import { htmlPage } from './html-page.ts';
@@ -7,6 +6,7 @@ import { errorAnalysis, processingStats, promptEvolution } from './metadata-file
 import type { OutputPath } from './output-paths.ts';
 import { writeRefusalLog } from './outputs.ts';
 import { DETAILS_PER_FILE, detailRecord, indexRow, ROWS_PER_FILE } from './page-data.ts';
+import { PAGE_STYLES, pagePart, REPORT_SCRIPTS, SHARED_SCRIPTS } from './page-parts.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
 import { type ReviewRecord, reviewRecords, reviewsScript } from './review-data.ts';
 import { scriptJson } from './safe-text.ts';
@@ -14,26 +14,9 @@ import { addToTally, newTally, type Tally } from './tally.ts';
 import { reportHead, runDocument, textReport } from './text-reports.ts';
 import { openTextSink, type TextSink } from './text-sink.ts';
 
-/** Parts of the page that are the same for every batch, in the order in which the page loads the scripts. */
-const PAGE_SCRIPTS = [
-  'page-tools.js',
-  'page-list.js',
-  'page-attempt.js',
-  'page-result.js',
-  'page-item.js',
-  'page.js',
-] as const;
-const PAGE_STYLES = [
-  'page.css',
-  'page-header.css',
-  'page-tables.css',
-  'page-summary.css',
-  'page-toolbar.css',
-  'page-list.css',
-  'page-item.css',
-  'page-strip.css',
-  'page-result.css',
-] as const;
+/** The page's scripts in the order in which they are loaded, around the data that they are about. */
+const BEFORE_DATA = [SHARED_SCRIPTS[0], REPORT_SCRIPTS[0]];
+const AFTER_DATA = [...SHARED_SCRIPTS.slice(1), REPORT_SCRIPTS[1]];
 
 const JSON_TYPE = 'application/json';
 const SCRIPT_TYPE = 'text/javascript; charset=utf-8';
@@ -63,14 +46,15 @@ export async function buildReport(of: {
   await Promise.all([
     writeJson(place, ['metadata', 'processing_stats.json'], processingStats(head, tally)),
     writeJson(place, ['metadata', 'error_analysis.json'], errorAnalysis(head, tally)),
-    ...PAGE_SCRIPTS.map((name) => copyAsset(place, name, SCRIPT_TYPE)),
+    ...BEFORE_DATA.map((name) => copyAsset(place, name, SCRIPT_TYPE)),
+    ...AFTER_DATA.map((name) => copyAsset(place, name, SCRIPT_TYPE)),
     ...PAGE_STYLES.map((name) => copyAsset(place, name, 'text/css; charset=utf-8')),
   ]);
   const scripts = [
-    PAGE_SCRIPTS[0],
+    ...BEFORE_DATA,
     ...Array.from({ length: indexFiles }, (_, k) => `data/index-${k}.js`),
     'data/reviews.js',
-    ...PAGE_SCRIPTS.slice(1),
+    ...AFTER_DATA,
   ];
   // Last, so that a report that can be opened has everything it loads.
   await files.write(report, await htmlPage(head, tally, { scripts, styles: PAGE_STYLES }), 'text/html; charset=utf-8');
@@ -150,8 +134,7 @@ function scriptPages(place: Place, kind: 'index' | 'detail', size: number) {
 }
 
 async function copyAsset(place: Place, name: string, mimeType: string): Promise<void> {
-  const content = await readFile(new URL(`./page/${name}`, import.meta.url));
-  await place.files.write(place.uri(['report', name]), content, mimeType);
+  await place.files.write(place.uri(['report', name]), await pagePart(name), mimeType);
 }
 
 async function writeJson(place: Place, path: OutputPath, value: unknown): Promise<void> {

@@ -1,24 +1,16 @@
 /** One item, large: the reference beside every attempt, what was judged, asked and paid. */
 {
-  const {
-    element,
-    icon,
-    chip,
-    reviewChip,
-    score,
-    dollars,
-    duration,
-    words,
-    detailOf,
-    frame,
-    attemptFigure,
-    resultView,
-  } = globalThis.proofsheet;
+  const { element, icon, chip, reviewChip, score, dollars, duration, words, frame, attemptFigure, resultView } =
+    globalThis.proofsheet;
   const LEFT = 'M10 3 5 8l5 5';
   const RIGHT = 'm6 3 5 5-5 5';
   const CROSS = 'm4 4 8 8M12 4l-8 8';
-  /** `onclose` is told the row that was open. */
-  function createViewer(dialog, list, onclose) {
+
+  /**
+   * The view of items in a dialog. `load` gets an item's detail, `onclose` is told the row that was open; `lead` and `more` give what
+   * stands before and after what every page shows of an item.
+   */
+  function createViewer(dialog, list, { load, onclose, lead = () => [], more = () => [] }) {
     let open;
     const go = (step) => {
       const next = open && list.neighbour(open, step);
@@ -32,12 +24,20 @@
       if (closed) onclose(closed);
     });
     dialog.addEventListener('keydown', (event) => {
-      if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest('.strip, .scroll')) return;
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      if (event.target.closest('.strip, .scroll, textarea, input')) return;
       if (event.key === 'ArrowLeft') go(-1);
       if (event.key === 'ArrowRight') go(1);
     });
     return {
       isOpen: () => dialog.open,
+      opened: () => open,
+      /** After what the head shows of the open item has changed. */
+      retitle() {
+        const focused = dialog.querySelector('.viewer-head :focus')?.classList[1];
+        dialog.querySelector('.viewer-head')?.replaceWith(headOf(open, list, go, () => dialog.close()));
+        if (focused) dialog.querySelector(`.viewer-head .${focused}`).focus();
+      },
       close: () => dialog.open && dialog.close(),
       async show(row) {
         open = row;
@@ -55,8 +55,8 @@
         dialog.scrollTop = 0;
         dialog.querySelector('.close').focus();
         try {
-          const detail = await detailOf(row.place);
-          if (open === row) body.replaceChildren(...bodyOf(row, detail));
+          const detail = await load(row);
+          if (open === row) body.replaceChildren(...lead(row, detail), ...bodyOf(row, detail), ...more(row, detail));
         } catch (error) {
           if (open === row) body.replaceChildren(element('p', { class: 'notice' }, error.message));
         }

@@ -3,8 +3,7 @@
  * scroll as smoothly as ten.
  */
 {
-  const { rows, element, icon, picture, thumbnail, chip, reviewChip, score, dollars, duration, words } =
-    globalThis.proofsheet;
+  const { element, icon, picture, chip, reviewChip, score, dollars, duration, words } = globalThis.proofsheet;
   const ARROW = 'M3 8h9M8.5 4.5 12 8l-3.5 3.5';
   /** Rows drawn above and below the window. */
   const MARGIN = 6;
@@ -13,11 +12,18 @@
   /** Printed at most; results.md has all. */
   const PRINTED = 2000;
   const GAP = 12;
-  let makesPictures;
 
   /** The list in an `<ol>`. Rows are links to `#item=…`, so opening one needs nothing from here. */
   function createList(list) {
-    const view = { rows: [], sheet: false, active: 0, drawn: new Map(), printing: false };
+    const view = {
+      rows: [],
+      sheet: false,
+      active: 0,
+      drawn: new Map(),
+      printing: false,
+      pictured: false,
+      holding: false,
+    };
     const redraw = () => draw(list, view);
     let asked = 0;
     const soon = () => {
@@ -35,9 +41,11 @@
     });
     return {
       show(rows, sheet) {
-        Object.assign(view, { rows, sheet, active: 0 });
+        Object.assign(view, { rows, sheet, active: 0, pictured: rows.some(({ best }) => best !== '') });
         reset(list, view);
       },
+      /** The same rows with news, perhaps in another order; what is drawn and has not changed stays as it is. */
+      refresh: (rows) => refresh(list, view, rows),
       /** Brings the row into the window and gives it the focus. */
       focus: (row) => {
         const at = view.rows.indexOf(row);
@@ -54,6 +62,31 @@
     list.replaceChildren();
     view.drawn.clear();
     draw(list, view);
+  }
+
+  function refresh(list, view, rows) {
+    const active = view.rows[view.active];
+    const held = list.contains(document.activeElement);
+    const pictured = rows.some(({ best }) => best !== '');
+    view.rows = rows;
+    view.active = Math.max(0, rows.indexOf(active));
+    if (pictured && !view.pictured) {
+      // From now on every row has room for two pictures.
+      view.pictured = true;
+      for (const made of view.drawn.values()) made.remove();
+      view.drawn.clear();
+    }
+    for (const [at, made] of view.drawn) {
+      const row = rows[at];
+      if (row === undefined || (made.row === row && made.version === row.version)) continue;
+      const fresh = makeEntry(view, at);
+      made.replaceWith(fresh);
+      view.drawn.set(at, fresh);
+    }
+    if (held && !list.contains(document.activeElement)) view.holding = true;
+    draw(list, view);
+    if (view.holding) view.drawn.get(view.active)?.firstElementChild.focus({ preventScroll: true });
+    view.holding = false;
   }
 
   /** Columns and sizes in pixels, from the room there is. */
@@ -79,7 +112,7 @@
     const wanted = new Set();
     for (let at = first; at < Math.min(last, view.rows.length); at += 1) wanted.add(at);
     // The row with the focus stays, else the focus would fall back to the page's beginning.
-    if (list.contains(document.activeElement)) wanted.add(view.active);
+    if (view.holding || list.contains(document.activeElement)) wanted.add(view.active);
     const entry = wanted.has(view.active) ? view.active : first;
     sync(list, view, { wanted: [...wanted].sort((a, b) => a - b), size, entry });
   }
@@ -122,10 +155,12 @@
         { class: 'pair' },
         element(
           'span',
-          { class: 'frame' },
-          row.reference === '' ? endingOf(row) : picture(thumbnail(row.reference), ''),
+          { class: `frame frame-${row.state}` },
+          row.reference === '' ? endingOf(row) : picture(row.reference, ''),
         ),
-        ...(isInWords(row) ? [] : [icon(ARROW), element('span', { class: 'frame' }, picture(thumbnail(row.best), ''))]),
+        ...(isInWords(view, row)
+          ? []
+          : [icon(ARROW), element('span', { class: `frame frame-${row.state}` }, candidateOf(row))]),
       ),
       element(
         'span',
@@ -139,17 +174,26 @@
       fact('cost', dollars(row.cost)),
       fact('time', duration(row.seconds)),
     );
-    return element('li', { 'aria-posinset': at + 1, 'aria-setsize': view.rows.length, dataset: { at } }, link);
+    const made = element('li', { 'aria-posinset': at + 1, 'aria-setsize': view.rows.length, dataset: { at } }, link);
+    return Object.assign(made, { row, version: row.version });
   }
 
   /** Its result is no picture, as in a batch that makes none. */
-  function isInWords(row) {
-    makesPictures ??= rows.some(({ best }) => best !== '');
-    return row.best === '' && (row.result !== '' || !makesPictures);
+  function isInWords(view, row) {
+    return row.best === '' && (row.result !== '' || !view.pictured);
+  }
+
+  function isOpen({ state }) {
+    return state === 'queued' || state === 'running' || state === 'parked';
+  }
+
+  function candidateOf(row) {
+    return row.best === '' && isOpen(row) ? '' : picture(row.best, '');
   }
 
   /** What stands for an input that is no picture: the ending of its name. */
   function endingOf(row) {
+    if (isOpen(row)) return '';
     const ending = /\.([^.]{1,5})$/.exec(row.name)?.[1];
     return ending ? element('span', { class: 'no-picture ending' }, ending.toUpperCase()) : picture('', '');
   }

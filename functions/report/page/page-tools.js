@@ -1,17 +1,10 @@
 /**
- * What the other scripts of the page share: the data as it arrives, and making elements. A page opened from disk may
- * neither fetch nor import, so these are plain scripts that meet in one global object, loaded in order.
+ * What the other scripts of a page share: making elements, and how values are written. A report opened from disk may neither
+ * fetch nor import, so these are plain scripts that meet in one global object, loaded in order; the dashboard loads them too.
  */
 {
   const HIDDEN = /(?![\t\n])[\p{Cc}\p{Bidi_Control}\u{FEFF}]/gu;
   const SVG = 'http://www.w3.org/2000/svg';
-  const MAX_PAGES = 12;
-
-  /** Rows of the list: the arrays of the index scripts with names, in the order of the data. */
-  const rows = [];
-  /** Detail pages by number: those that arrived, and who waits for which. */
-  const pages = new Map();
-  const waiting = new Map();
 
   /**
    * An element with properties (`class`, `dataset`, `aria-…`, listeners as `onclick`) and children. Texts become text nodes
@@ -53,85 +46,10 @@
     return text.replace(HIDDEN, '');
   }
 
-  /** Takes the content of a data script; `k` is the script's number. */
-  function receive(kind, k, records) {
-    if (kind === 'reviews') return addReviews(records);
-    if (kind === 'detail') {
-      pages.set(k, records);
-      waiting.get(k)?.resolve(records);
-      waiting.delete(k);
-      return;
-    }
-    for (const record of records) {
-      const [id, name, state, score, attempts, cost, seconds, code, reason, reference, best, result] = record;
-      const found = `${name}\n${reason}\n${code}\n${id}\n${result}`.toLowerCase();
-      const place = rows.length;
-      rows.push({
-        place,
-        id,
-        name,
-        state,
-        score,
-        attempts,
-        cost,
-        seconds,
-        code,
-        reason,
-        reference,
-        best,
-        result,
-        found,
-      });
-    }
-  }
-
-  /** What people said of items, after these have come. */
-  function addReviews(records) {
-    if (records.length === 0) return;
-    const byId = new Map(rows.map((row) => [row.id, row]));
-    for (const [id, decision, note] of records) {
-      const row = byId.get(id);
-      if (!row) continue;
-      row.review = { decision, note };
-      row.found += `\n${decision}\n${note}`.toLowerCase();
-    }
-  }
-
-  /** The detail of the item at a place of the data. Fails when the script beside the page is missing. */
-  async function detailOf(place) {
-    const size = Number(document.body.dataset.pageSize);
-    const k = Math.floor(place / size);
-    const records = pages.get(k) ?? (await load(k));
-    return records[place % size];
-  }
-
-  function load(k) {
-    const known = waiting.get(k);
-    if (known) return known.promise;
-    const waiter = Promise.withResolvers();
-    waiting.set(k, waiter);
-    if (pages.size >= MAX_PAGES) pages.delete(pages.keys().next().value);
-    const script = element('script', { src: `report/data/detail-${k}.js` });
-    script.addEventListener('load', () => script.remove());
-    script.addEventListener('error', () => {
-      script.remove();
-      waiting.delete(k);
-      waiter.reject(
-        new Error(`report/data/detail-${k}.js could not be read. Keep the report folder beside report.html.`),
-      );
-    });
-    document.head.append(script);
-    return waiter.promise;
-  }
-
   /** A picture in a box of fixed shape, loaded when it comes into view. */
   function picture(source, description, properties = {}) {
     if (source === '') return element('span', { class: 'no-picture' }, 'no picture');
     return element('img', { src: source, alt: description, loading: 'lazy', decoding: 'async', ...properties });
-  }
-
-  function thumbnail(sha256) {
-    return sha256 === '' ? '' : `report/thumbs/${sha256.slice(0, 2)}/${sha256}.webp`;
   }
 
   function chip(state) {
@@ -150,22 +68,21 @@
 
   function dollars(value) {
     if (value === null) return '$ ?';
-    return `$${value.toFixed(value !== 0 && value < 1 ? 4 : 2)}`;
+    const digits = value !== 0 && value < 1 ? 4 : 2;
+    return `$${value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
   }
 
   function duration(seconds) {
     if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-    return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 60) return `${minutes} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`;
+    return `${Math.floor(minutes / 60).toLocaleString('en')} h ${String(minutes % 60).padStart(2, '0')} min`;
   }
 
   globalThis.proofsheet = {
-    rows,
-    receive,
-    detailOf,
     element,
     icon,
     picture,
-    thumbnail,
     chip,
     reviewChip,
     score,
