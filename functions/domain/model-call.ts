@@ -50,6 +50,14 @@ export const modelRequestSchema = z.object({
 });
 export type ModelRequest = z.infer<typeof modelRequestSchema>;
 
+/** Answers are texts of a page or two; a model that repeats itself without end is stopped here. */
+const MOST_OUTPUT_TOKENS = 16_384;
+
+/** The most tokens that an answer may have, thoughts included; undefined where the service's own limit holds. */
+export function outputLimitOf({ kind, maxOutputTokens }: Pick<ModelRequest, 'kind' | 'maxOutputTokens'>) {
+  return maxOutputTokens ?? (kind === 'text' || kind === 'json' ? MOST_OUTPUT_TOKENS : undefined);
+}
+
 /** Tokens of one call, as the service counts them. `output` is text only; thoughts and pictures stand beside it. */
 export const usageSchema = z.object({
   input: z.number().int().nonnegative(),

@@ -1,4 +1,5 @@
 import type { Batch, Counts, Item, ItemState, ItemSummary, Review, TerminalState } from '../domain/batch.ts';
+import type { Ceiling, Hold } from '../domain/budget.ts';
 import type { EntryFacts, EntryFilter, FusionWeights, VectorSpace } from '../domain/embedding.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { StepEntry } from '../domain/journal.ts';
@@ -266,6 +267,24 @@ export interface Neighbour extends KnownEntry {
   visual: number | null;
 }
 
+/**
+ * Money that may be spent, by account (one for a batch, one for a day). What is spent and held of an account never exceeds the ceiling
+ * under which the latest hold was given, but by calls that cost more than was held for them.
+ */
+export interface Budgets {
+  /**
+   * Holds money in the accounts of all ceilings, or in none of them. `busy`: it may fit once other holds have ended; `spent`: it will not.
+   * The same hold again changes nothing.
+   */
+  hold(hold: Omit<Hold, 'accounts'>, under: readonly Ceiling[]): Promise<Held>;
+  /** Ends a hold in all its accounts: `spent` stays, the rest is free again. One that is not open changes nothing. */
+  end(hold: Pick<Hold, 'owner' | 'call' | 'accounts'>, spent: number): Promise<void>;
+  /** Open holds in an account, of one owner or of all. */
+  open(account: string, owner?: string): Promise<Hold[]>;
+  standing(account: string): Promise<{ spent: number; held: number }>;
+}
+export type Held = { kind: 'held' } | { kind: 'busy' | 'spent'; account: string };
+
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number;
@@ -293,6 +312,7 @@ export interface Platform {
   models: Models;
   pauses: ModelPauses;
   vectors: Vectors;
+  budgets: Budgets;
   clock: Clock;
   log: Log;
 }

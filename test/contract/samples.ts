@@ -15,7 +15,7 @@ export type MakeSubject = () => Promise<Subject>;
 
 /** What the suites of the state work on. */
 export interface StoreSubject {
-  platform: Pick<Platform, 'batches' | 'changes' | 'journal' | 'pauses' | 'clock'>;
+  platform: Pick<Platform, 'batches' | 'budgets' | 'changes' | 'journal' | 'pauses' | 'clock'>;
   close(): Promise<void>;
 }
 export type MakeStoreSubject = () => Promise<StoreSubject>;

@@ -1,4 +1,5 @@
 import { batchesContract } from '../contract/batches.ts';
+import { budgetsContract } from '../contract/budgets.ts';
 import { changesContract } from '../contract/changes.ts';
 import { filesContract } from '../contract/files.ts';
 import { journalContract } from '../contract/journal.ts';
@@ -11,6 +12,7 @@ import { localSubject } from './local-platform.ts';
 batchesContract('local', localSubject);
 changesContract('local', localSubject);
 journalContract('local', localSubject);
+budgetsContract('local', localSubject);
 pausesContract('local', localSubject);
 queueContract('local', localSubject);
 filesContract('local', localSubject);

@@ -1,5 +1,6 @@
 import { Firestore } from '@google-cloud/firestore';
 import { firestoreBatches } from '../../functions/platform/google/firestore-batches.ts';
+import { firestoreBudgets } from '../../functions/platform/google/firestore-budgets.ts';
 import { firestoreChanges } from '../../functions/platform/google/firestore-changes.ts';
 import { firestoreJournal } from '../../functions/platform/google/firestore-journal.ts';
 import { firestorePauses } from '../../functions/platform/google/firestore-pauses.ts';
@@ -26,6 +27,7 @@ export function firestoreSubject(db: Firestore): StoreSubject {
       changes: firestoreChanges(db),
       journal: firestoreJournal(db, 'test'),
       pauses: firestorePauses(db),
+      budgets: firestoreBudgets(db),
       clock: systemClock(),
     },
     close: () => db.terminate(),

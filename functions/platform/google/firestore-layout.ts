@@ -12,6 +12,7 @@ import { hashOf, sha256 } from '../../lib/hash.ts';
  *                                            sources/{hash}: how often a source was taken from a drop
  *     …/items/{item}/steps/{epoch}-{key}     …/items/{item}/detail/outcome
  *     vectorSpaces/{hash}                    vectorSpaces/{hash}/vectors/{entry}: both vectors of an entry, and what is known of it
+ *     budgets/{account}, …/parts/{n}: money granted, held and spent
  *     gates/start: lets one batch pass at a time where only so many may run
  */
 export function batchesOf(db: Firestore): CollectionReference {
@@ -36,6 +37,14 @@ export function workRef(db: Firestore, workKey: string): DocumentReference {
 
 export function modelPauseRef(db: Firestore, model: string): DocumentReference {
   return db.collection('modelPauses').doc(documentId(model));
+}
+
+export function budgetRef(db: Firestore, account: string): DocumentReference {
+  return db.collection('budgets').doc(documentId(account));
+}
+
+export function budgetPartRef(db: Firestore, account: string, part: number): DocumentReference {
+  return budgetRef(db, account).collection('parts').doc(String(part));
 }
 
 export function sourceRef(db: Firestore, source: string): DocumentReference {

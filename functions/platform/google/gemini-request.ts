@@ -1,5 +1,5 @@
 import type { Content, Part as GeminiPart, GenerateContentConfig } from '@google/genai';
-import type { FileRef, ModelRequest } from '../../domain/model-call.ts';
+import { type FileRef, type ModelRequest, outputLimitOf } from '../../domain/model-call.ts';
 import { toGeminiSchema } from './gemini-schema.ts';
 
 /** Reads a stored file. */
@@ -21,7 +21,8 @@ export async function toGeminiRequest(
 function configOf(request: ModelRequest): GenerateContentConfig {
   const config: GenerateContentConfig = {};
   if (request.system !== undefined) config.systemInstruction = request.system;
-  if (request.maxOutputTokens !== undefined) config.maxOutputTokens = request.maxOutputTokens;
+  const outputLimit = outputLimitOf(request);
+  if (outputLimit !== undefined) config.maxOutputTokens = outputLimit;
   if (request.kind === 'json') {
     config.responseMimeType = 'application/json';
     if (request.jsonSchema !== undefined) config.responseJsonSchema = toGeminiSchema(request.jsonSchema);

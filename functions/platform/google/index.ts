@@ -4,6 +4,7 @@ import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
 import type {
   Batches,
+  Budgets,
   Changes,
   Clock,
   Files,
@@ -75,7 +76,7 @@ function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics'])
   return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
 }
 
-type Store = Pick<Platform, 'batches' | 'changes' | 'journal' | 'sources' | 'pauses' | 'vectors'>;
+type Store = Pick<Platform, 'batches' | 'budgets' | 'changes' | 'journal' | 'sources' | 'pauses' | 'vectors'>;
 
 const BATCHES: Record<keyof Batches, true> = {
   create: true,
@@ -113,6 +114,7 @@ const VECTORS: Record<keyof Vectors, true> = {
   remove: true,
   clear: true,
 };
+const BUDGETS: Record<keyof Budgets, true> = { hold: true, end: true, open: true, standing: true };
 
 /** What is in Firestore, over one client. */
 function firestoreOnDemand(settings: { projectId?: string; databaseId: string }): Store {
@@ -128,6 +130,7 @@ function firestoreOnDemand(settings: { projectId?: string; databaseId: string })
     sources: onDemand(SOURCES, async () => (await open()).sources),
     pauses: onDemand(PAUSES, async () => (await open()).pauses),
     vectors: onDemand(VECTORS, async () => (await open()).vectors),
+    budgets: onDemand(BUDGETS, async () => (await open()).budgets),
   };
 }
 
@@ -135,6 +138,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
   const [
     { Firestore },
     { firestoreBatches },
+    { firestoreBudgets },
     { firestoreChanges },
     { firestoreJournal },
     { firestorePauses },
@@ -144,6 +148,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
   ] = await Promise.all([
     import('@google-cloud/firestore'),
     import('./firestore-batches.ts'),
+    import('./firestore-budgets.ts'),
     import('./firestore-changes.ts'),
     import('./firestore-journal.ts'),
     import('./firestore-pauses.ts'),
@@ -159,5 +164,6 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
     sources: firestoreSources(db),
     pauses: firestorePauses(db),
     vectors: firestoreVectors(db),
+    budgets: firestoreBudgets(db),
   };
 }

@@ -6,6 +6,7 @@ import { processPresence } from './process-presence.ts';
 import { type ProcessQueueOptions, processQueue } from './process-queue.ts';
 import { openDatabase } from './sqlite.ts';
 import { sqliteBatches } from './sqlite-batches.ts';
+import { sqliteBudgets } from './sqlite-budgets.ts';
 import { sqliteChanges } from './sqlite-changes.ts';
 import { sqliteJournal } from './sqlite-journal.ts';
 import { sqlitePauses } from './sqlite-pauses.ts';
@@ -47,6 +48,7 @@ export function localPlatform(options: LocalPlatformOptions): {
       models,
       pauses: sqlitePauses(db),
       vectors: sqliteVectors(db),
+      budgets: sqliteBudgets(db),
       clock,
       log,
     },

@@ -91,6 +91,13 @@ const MIGRATIONS: readonly string[] = [
     semantic BLOB NOT NULL, visual BLOB NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE spendings (account TEXT PRIMARY KEY, spent INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE holds (
+    account TEXT NOT NULL, owner TEXT NOT NULL, call TEXT NOT NULL, nano INTEGER NOT NULL, accounts TEXT NOT NULL,
+    PRIMARY KEY (account, owner, call)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the schema up to date, or refuses a database of a newer proofsheet with `storage`. */
