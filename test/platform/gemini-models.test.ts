@@ -37,8 +37,8 @@ describe('what is sent', () => {
     await models.call(requestOf('json', { jsonSchema }), STANDARD);
     expect(server.calls[0]?.kind).toBe('json');
     expect(server.calls[0]?.body.generationConfig).toEqual({
-      responseMimeType: 'application/json',
-      responseJsonSchema: schema,
+      ...{ responseMimeType: 'application/json', responseJsonSchema: schema },
+      maxOutputTokens: 16_384,
     });
     expect(jsonSchema.$schema).toBeDefined();
   });
