@@ -10,12 +10,14 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ['lib', ['lib', 'node:', 'npm:']],
   ['domain', ['domain', 'lib/hash.ts', 'npm:zod', 'npm:picomatch']],
   ['media', ['media', 'domain', 'lib', 'node:', 'npm:sharp', 'npm:file-type', 'npm:p-limit']],
-  ['platform/ports.ts', ['type:domain']],
+  ['platform/ports.ts', ['type:domain', 'type:platform/limit-ports.ts']],
+  ['platform/limit-ports.ts', ['type:domain']],
   [
     'platform/google',
     [
       'platform/google',
       'platform/ports.ts',
+      'platform/limit-ports.ts',
       'domain',
       'lib',
       'node:',
@@ -27,9 +29,19 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ],
   [
     'platform/local',
-    ['platform/local', 'platform/ports.ts', 'domain', 'media', 'lib', 'node:', 'npm:sharp', 'npm:zod'],
+    [
+      'platform/local',
+      'platform/ports.ts',
+      'platform/limit-ports.ts',
+      'domain',
+      'media',
+      'lib',
+      'node:',
+      'npm:sharp',
+      'npm:zod',
+    ],
   ],
-  ['engine', ['engine', 'domain', 'lib', 'type:platform/ports.ts', 'npm:zod']],
+  ['engine', ['engine', 'domain', 'lib', 'type:platform/ports.ts', 'type:platform/limit-ports.ts', 'npm:zod']],
   // Prompts are files beside the recipes.
   [
     'recipes',
@@ -51,6 +63,7 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
       'domain',
       'lib',
       'type:platform/ports.ts',
+      'type:platform/limit-ports.ts',
       'npm:p-limit',
       'npm:zod',
     ],

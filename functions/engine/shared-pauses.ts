@@ -1,5 +1,6 @@
 import { asProofsheetError } from '../domain/errors.ts';
-import type { Clock, Log, ModelPauses } from '../platform/ports.ts';
+import type { ModelPauses } from '../platform/limit-ports.ts';
+import type { Clock, Log } from '../platform/ports.ts';
 
 /** The pauses of models as one process sees them: looked up now and then, written when this process meets a limit. */
 export interface SharedPauses {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Held } from '../../functions/platform/ports.ts';
+import type { Held } from '../../functions/platform/limit-ports.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import type { MakeStoreSubject, StoreSubject } from './samples.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Sources } from '../../functions/platform/ports.ts';
+import type { Sources } from '../../functions/platform/limit-ports.ts';
 
 /** What every implementation of `Sources` does. */
 export function sourcesContract(

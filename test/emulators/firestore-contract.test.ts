@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { firestoreBudgets } from '../../functions/platform/google/firestore-budgets.ts';
 import { firestoreSources } from '../../functions/platform/google/firestore-sources.ts';
 import { firestoreVectors } from '../../functions/platform/google/firestore-vectors.ts';
-import type { Budgets } from '../../functions/platform/ports.ts';
+import type { Budgets } from '../../functions/platform/limit-ports.ts';
 import { batchesContract } from '../contract/batches.ts';
 import { budgetsContract } from '../contract/budgets.ts';
 import { changesContract } from '../contract/changes.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ProofsheetError } from '../../functions/domain/errors.ts';
 import { sharedPauses } from '../../functions/engine/shared-pauses.ts';
-import type { ModelPauses } from '../../functions/platform/ports.ts';
+import type { ModelPauses } from '../../functions/platform/limit-ports.ts';
 import { SILENT_LOG } from '../platform/local-platform.ts';
 import { manualClock } from '../support/manual-clock.ts';
 

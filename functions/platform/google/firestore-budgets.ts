@@ -1,7 +1,7 @@
 import { type DocumentSnapshot, FieldValue, type Firestore, type WriteBatch } from '@google-cloud/firestore';
 import type { Ceiling, Hold } from '../../domain/budget.ts';
 import { sha256 } from '../../lib/hash.ts';
-import type { Budgets, Held } from '../ports.ts';
+import type { Budgets, Held } from '../limit-ports.ts';
 import {
   ended,
   hasHold,

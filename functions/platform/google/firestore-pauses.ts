@@ -1,5 +1,5 @@
 import { FieldValue, type Firestore } from '@google-cloud/firestore';
-import type { ModelPauses } from '../ports.ts';
+import type { ModelPauses } from '../limit-ports.ts';
 import { translating } from './firestore-errors.ts';
 import { modelPauseRef } from './firestore-layout.ts';
 

@@ -1,7 +1,7 @@
 import type { Firestore } from '@google-cloud/firestore';
 import { z } from 'zod';
 import { sha256 } from '../../lib/hash.ts';
-import type { Sources } from '../ports.ts';
+import type { Sources } from '../limit-ports.ts';
 import { commitOnce, inRounds, type NotCommitted, readAll, unchangedSince } from './firestore-commit.ts';
 import { translating } from './firestore-errors.ts';
 import { sourceRef } from './firestore-layout.ts';

@@ -2,20 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
-import type {
-  Batches,
-  Budgets,
-  Changes,
-  Clock,
-  Files,
-  Journal,
-  Log,
-  ModelPauses,
-  Models,
-  Platform,
-  Sources,
-  Vectors,
-} from '../ports.ts';
+import type { Budgets, ModelPauses, Sources } from '../limit-ports.ts';
+import type { Batches, Changes, Clock, Files, Journal, Log, Models, Platform, Vectors } from '../ports.ts';
 import { pubsubQueue } from './pubsub-queue.ts';
 import { storedPictures } from './staged-pictures.ts';
 import { storageFiles } from './storage-files.ts';

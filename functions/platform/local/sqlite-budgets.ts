@@ -1,5 +1,5 @@
 import type { Ceiling, Hold } from '../../domain/budget.ts';
-import type { Budgets, Held } from '../ports.ts';
+import type { Budgets, Held } from '../limit-ports.ts';
 import type { Database, Sql } from './sqlite.ts';
 
 interface HoldRow {

@@ -1,4 +1,4 @@
-import type { ModelPauses } from '../ports.ts';
+import type { ModelPauses } from '../limit-ports.ts';
 import type { Database } from './sqlite.ts';
 
 /** Pauses of models in SQLite, for all processes that share the state folder. */

@@ -1,4 +1,4 @@
-import type { Sources } from '../ports.ts';
+import type { Sources } from '../limit-ports.ts';
 import type { Database, Sql } from './sqlite.ts';
 
 /** How often sources were taken, a row for each version. */
