@@ -58,6 +58,7 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
       'app',
       'engine',
       'recipes/index.ts',
+      'recipes/propose-prompt.ts',
       'report',
       'media',
       'domain',

@@ -3,6 +3,7 @@ import { ProofsheetError } from '../domain/errors.ts';
 import type { App } from './app.ts';
 import { reclosing, vacated } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
+import { withoutOptimizer } from './optimizer-claim.ts';
 import { restarted } from './planner-turn.ts';
 
 /**
@@ -64,6 +65,7 @@ export async function resumeBatch(
       pause: undefined,
       planner: restarted(current.planner, { now: resumedAt, relist: options.relist === true }),
       finalizer: vacated(current.finalizer),
+      optimization: withoutOptimizer(current.optimization),
       revision: isEnded(current) ? current.revision + 1 : current.revision,
     };
   });

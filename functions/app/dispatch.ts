@@ -3,6 +3,7 @@ import { ACK, type Disposal, type Message } from '../domain/message.ts';
 import type { App } from './app.ts';
 import { expandBatch } from './expand-batch.ts';
 import { finalizeBatch } from './finalize-batch.ts';
+import { optimizePrompts } from './optimize-prompts.ts';
 import { pauseFor, processItem } from './process-item.ts';
 import { sweep } from './sweep.ts';
 
@@ -14,6 +15,8 @@ export async function dispatch(app: App, message: Message): Promise<Disposal> {
         return await expandBatch(app, message);
       case 'process':
         return await processItem(app, message);
+      case 'optimize':
+        return await optimizePrompts(app, message);
       case 'finalize':
         return await finalizeBatch(app, message);
       case 'tick':

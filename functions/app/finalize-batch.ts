@@ -6,11 +6,12 @@ import type { App } from './app.ts';
 import { announceOpenItems } from './control-batch.ts';
 import { claimFinalizer, type FinalizerClaim } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
+import { wantsOptimizing } from './optimizer-claim.ts';
 
 const BUSY_WAIT_MS = 2_000;
 
 /**
- * Renders the report of a batch whose items are all settled and closes the batch over it, once per revision. A finaliser that
+ * Has the prompt improved first where that was asked for. Renders the report of a batch whose items are all settled and closes the batch over it, once per revision. A finaliser that
  * died may have left any part of the report: the next one writes the same files again.
  */
 export async function finalizeBatch(app: App, message: Message & { kind: 'finalize' }): Promise<Disposal> {
@@ -22,6 +23,11 @@ export async function finalizeBatch(app: App, message: Message & { kind: 'finali
   if (open !== undefined) {
     await claimed.claim.leave();
     await announceOpenItems(app, message.batchId);
+    return ACK;
+  }
+  if (wantsOptimizing(claimed.claim.closed)) {
+    await claimed.claim.leave();
+    await app.queue.publish([{ kind: 'optimize', batchId: message.batchId }]);
     return ACK;
   }
   await render(app, claimed.claim);

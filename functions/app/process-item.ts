@@ -9,6 +9,7 @@ import type { Claim } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { callLane } from './call-lane.ts';
 import { announceIfComplete } from './completion.ts';
+import { hasNewPrompt, offeredSteps, settingsFor } from './item-prompt.ts';
 import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
 import { columnsRead, recipeNamed, requireColumns } from './recipe-settings.ts';
 import { type Ending, settleItem } from './settle-item.ts';
@@ -71,17 +72,18 @@ async function workOn(app: App, batch: Batch, claim: Claim, begun: number): Prom
     return await comeBack(app, claim, { afterMs: app.limits.twinWaitMs, countsAsClaim: false });
   }
   const recipe = recipeNamed(app, batch.recipe);
-  requireColumns(recipe, batch.recipeSettings, claim.item.metadata);
+  const settings = settingsFor(batch, claim.item);
+  requireColumns(recipe, settings, claim.item.metadata);
   let prepared: PreparedInput;
   try {
-    prepared = await prepareInput(app, batch, claim.item, recipe.intake(batch.recipeSettings));
+    prepared = await prepareInput(app, batch, claim.item, recipe.intake(settings));
   } catch (thrown) {
     const error = asProofsheetError(thrown);
     if (!isRefusedAtGate(error.code)) throw error;
     return await end(app, batch, claim, { state: 'skipped', error }, recorded, undefined);
   }
   const leave = await app.enterCalls();
-  const result = await pass(app, { batch, claim, begun, recipe, prepared, recorded }).finally(leave);
+  const result = await pass(app, { batch, claim, begun, recipe, settings, prepared, recorded }).finally(leave);
   return await conclude(app, batch, claim, prepared, result);
 }
 
@@ -119,10 +121,11 @@ async function recordedSteps(app: App, batch: Batch, claim: Claim): Promise<Step
 async function earlierSteps(app: App, batch: Batch, item: Item): Promise<StepEntry[] | 'twin-in-work'> {
   const twin = item.twin === undefined ? undefined : await app.batches.item(batch.id, item.twin);
   if (twin !== undefined && !isTerminal(twin.state)) return 'twin-in-work';
-  const steps = twin === undefined ? [] : await app.journal.steps(twin);
-  if (steps.length > 0 || item.reopenedFrom === 'failed') return steps;
+  const isAlike = twin?.prompt?.version === item.prompt?.version;
+  const steps = twin === undefined || !isAlike ? [] : await app.journal.steps(twin);
+  if (steps.length > 0 || item.reopenedFrom === 'failed' || hasNewPrompt(item)) return steps;
   // The latest epoch that came to a step: one that was cancelled at once has none.
-  for (let epoch = item.epoch - 1; epoch >= 0; epoch -= 1) {
+  for (let epoch = item.epoch - 1; epoch >= (item.prompt?.since ?? 0); epoch -= 1) {
     const before = await app.journal.steps({ ...item, epoch });
     if (before.length > 0) return stepsWorthKeeping(before, item.summary?.code);
   }
@@ -135,11 +138,13 @@ interface PassOf {
   /** When the message was delivered. */
   begun: number;
   recipe: Recipe;
+  settings: Batch['recipeSettings'];
   prepared: PreparedInput;
   recorded: StepEntry[];
 }
 
-async function pass(app: App, { batch, claim, begun, recipe, prepared, recorded }: PassOf): Promise<PassResult> {
+async function pass(app: App, of: PassOf): Promise<PassResult> {
+  const { batch, claim, begun, recipe, settings, prepared, recorded } = of;
   const { passMs } = app.limits;
   // Claims that came to nothing stand for failed tries of the first call: without them a call that times out would be tried for ever.
   let triesBefore = claim.item.claims - 1;
@@ -152,10 +157,11 @@ async function pass(app: App, { batch, claim, begun, recipe, prepared, recorded 
   try {
     return await runPass({
       recipe,
-      settings: batch.recipeSettings,
-      metadata: columnsRead(recipe, batch.recipeSettings, claim.item.metadata),
+      settings,
+      metadata: columnsRead(recipe, settings, claim.item.metadata),
       input: prepared.input,
       recorded,
+      offered: await offeredSteps(app, batch, claim.item),
       lane: callLane(app, batch, { begun, triesBefore: () => triesBefore }),
       async record(steps) {
         await app.journal.append(claim, steps, renewal(app, batch, steps));

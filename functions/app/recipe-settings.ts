@@ -34,6 +34,16 @@ export function checkUse(recipe: Recipe, settings: Record<string, unknown>, give
   throw new ProofsheetError('usage', `The recipe ${recipe.name} makes no use of --${flag} here; leave it out.`);
 }
 
+/** Fails with `usage` where there is no prompt of the user's to improve. */
+export function checkOptimizable(recipe: Recipe, settings: Record<string, unknown>): void {
+  const takesAnother = 'revisedPrompt' in parseRecipeSettings(recipe, { ...settings, revisedPrompt: 'x' });
+  if (takesAnother && typeof settings.prompt === 'string') return;
+  throw new ProofsheetError(
+    'usage',
+    `There is no prompt to improve for the recipe ${recipe.name}; give one with --prompt, or leave --enable-prompt-optimization out.`,
+  );
+}
+
 /** What makes the same input other work: recipe, version and settings. */
 export function fingerprintOf(recipe: Recipe, settings: Record<string, unknown>): string {
   return hashOf({ recipe: recipe.name, version: recipe.version, settings });

@@ -5,7 +5,13 @@ import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 import { resumeBatch } from './control-batch.ts';
-import { availableModels, fingerprintOf, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import {
+  availableModels,
+  checkOptimizable,
+  fingerprintOf,
+  parseRecipeSettings,
+  recipeNamed,
+} from './recipe-settings.ts';
 import { checkInputs } from './resolve-input.ts';
 
 export interface StartRequest {
@@ -21,6 +27,8 @@ export interface StartRequest {
   outputRoot: string;
   archive: Batch['archive'];
   name: string;
+  /** Calls that may be spent on improving the prompt from failures. */
+  optimize?: { calls: number };
   /** Column to combine results by in the reports. */
   groupBy?: string;
   /** Batches that may run at once, this one included; left out, any number. */
@@ -39,11 +47,12 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
   const models = availableModels(app, recipe, settings);
   checkRunSettings(request.run);
   refuseMissingLane(app, models, request.run);
+  if (request.optimize !== undefined) checkOptimizable(recipe, settings);
   await refuseOneTooMany(app, request);
   await checkInputs(app, recipe, settings, request);
   const recipeFingerprint = fingerprintOf(recipe, settings);
-  const { inputs, selection, force, outputRoot, groupBy } = request;
-  const commandKey = hashOf({ inputs, selection, force, outputRoot, groupBy, recipeFingerprint });
+  const { inputs, selection, force, outputRoot, groupBy, optimize } = request;
+  const commandKey = hashOf({ inputs, selection, force, outputRoot, groupBy, optimize, recipeFingerprint });
   const most = request.maxRunning === undefined ? undefined : { running: request.maxRunning };
   for (let tries = 0; tries < 10; tries += 1) {
     const [unfinished] = await app.batches.list({ limit: 1, commandKey, unfinished: true });
@@ -98,8 +107,9 @@ function refuseMissingLane({ prices }: App, models: readonly string[], { lane }:
 
 /** What the batch was asked for, beside its results; also finds out whether they can be written before any call is paid. */
 export async function recordParameters(app: App, batch: Batch): Promise<void> {
-  const { id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run, groupBy } = batch;
-  const work = { recipe, recipeVersion, recipeSettings, simulated, run, groupBy };
+  const { id, name, inputs, selection, recipe, recipeVersion, recipeSettings, simulated, run, groupBy, optimize } =
+    batch;
+  const work = { recipe, recipeVersion, recipeSettings, simulated, run, groupBy, optimize };
   const parameters = { batch_id: id, name, inputs, selection, ...work };
   const uri = app.files.join(batch.outputDir, 'metadata', 'parameters.json');
   await app.files.write(uri, `${JSON.stringify(parameters, null, 2)}\n`, 'application/json');
@@ -134,6 +144,7 @@ export function newBatch(
     outputDir: app.files.join(request.outputRoot, id),
     archive: request.archive,
     ...(request.groupBy !== undefined && { groupBy: request.groupBy }),
+    ...(request.optimize !== undefined && { optimize: request.optimize }),
     ...(request.hosted && { hosted: true }),
     shardCount: 1,
     sealed: false,

@@ -184,7 +184,8 @@ async function announceOpen(app: App, batch: Batch, now: number, { count, after 
 
 /** All items are settled: the finaliser's message was lost, or the finaliser died. */
 async function announceEnd(app: App, batch: Batch, now: number, { count }: Rounds): Promise<Findings | undefined> {
-  if (!batch.sealed || (batch.finalizer?.leaseUntil ?? 0) > now) return undefined;
+  const atWork = [batch.finalizer, batch.optimization].some((one) => (one?.leaseUntil ?? 0) > now);
+  if (!batch.sealed || atWork) return undefined;
   app.log.warn({ batchId: batch.id }, 'all items are settled: the end of the batch is announced again');
   await app.queue.publish([{ kind: 'finalize', batchId: batch.id }]);
   return { rounds: { at: now, count: count + 1 } };

@@ -10,6 +10,7 @@ import { settledItems } from '../app/finalize-batch.ts';
 import { readBatch, readItem } from '../app/read-batch.ts';
 import { workOff } from '../app/work-off.ts';
 import { ITEM_STATES, type ItemState } from '../domain/batch.ts';
+import { withOptimizer } from '../domain/batch-spending.ts';
 import { dollars } from '../domain/cost.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, renderExport, runDocument } from '../report/text-reports.ts';
@@ -44,7 +45,8 @@ export function listCommand(context: CommandContext): Command {
           const done = `${counts.passed} of ${counts.total} passed${counts.error > 0 ? `, ${counts.error} error` : ''}`;
           const state = batch.cancelRequested && batch.state === 'running' ? 'cancelling' : batch.state;
           context.out(
-            columnsOf([batch.id, 20], [state, 10], [batch.recipe, 9], [done, 22], [batch.name, 24]) + costText(counts),
+            columnsOf([batch.id, 20], [state, 10], [batch.recipe, 9], [done, 22], [batch.name, 24]) +
+              costText(withOptimizer(batch, counts)),
           );
         }
       });

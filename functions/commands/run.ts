@@ -20,6 +20,8 @@ interface RunFlags extends CommonFlags, RecipeFlags, SelectionFlags {
   lane: 'standard';
   groupBy?: string;
   outputDir?: string;
+  enablePromptOptimization?: boolean;
+  optimizationCalls?: number;
   dryRun?: boolean;
   simulate?: boolean;
   force?: boolean;
@@ -41,6 +43,8 @@ export function runCommand(context: CommandContext): Command {
     .option('--max-retries <n>', 'tries of one model call, up to 20 (default: 5)', wholeFrom)
     .option('--timeout <seconds>', 'for one model call, 1 to 600 (default: 120)', numberFrom)
     .addOption(new Option('--lane <lane>', 'price and latency lane').choices(['standard']).default('standard'))
+    .option('--enable-prompt-optimization', 'find a better prompt for what failed, try it, and work the rest with it')
+    .option('--optimization-calls <n>', 'most calls for that (default: 60)', wholeFrom)
     .option('--group-by <column>', 'combine JSON results of items with the same value, e.g. post_id or folder')
     .option('--output-dir <dir>', 'results go to DIR/<batch id>/ (default: ./output)')
     .option('--dry-run', 'everything but the model calls')
@@ -93,8 +97,21 @@ function requestFrom(
     outputRoot,
     archive: 'none',
     ...(flags.groupBy !== undefined && { groupBy: flags.groupBy }),
+    ...optimizeFrom(flags),
     name: flags.name ?? nameFor(inputs),
   };
+}
+
+const OPTIMIZATION_CALLS = 60;
+
+function optimizeFrom(flags: RunFlags): Pick<StartRequest, 'optimize'> {
+  const { enablePromptOptimization: isOn, optimizationCalls: calls } = flags;
+  if (isOn) return { optimize: { calls: calls ?? OPTIMIZATION_CALLS } };
+  if (calls === undefined) return {};
+  throw new ProofsheetError(
+    'usage',
+    '--optimization-calls says how far to go with --enable-prompt-optimization; add that.',
+  );
 }
 
 /** The last part of the first input. */

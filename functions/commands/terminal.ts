@@ -3,6 +3,7 @@ import cliTruncate from 'cli-truncate';
 import stringWidth from 'string-width';
 import type { BatchView } from '../app/read-batch.ts';
 import { type Batch, type Counts, type Item, passRateOf, settledOf } from '../domain/batch.ts';
+import { withOptimizer } from '../domain/batch-spending.ts';
 import { dollars } from '../domain/cost.ts';
 import { oneLine, plainText } from '../report/safe-text.ts';
 
@@ -68,7 +69,8 @@ function answerOf(summary: Item['summary']): string {
 
 /** What a batch came to, several lines. */
 export function summaryLines(view: BatchView, now: number): string[] {
-  const { batch, counts } = view;
+  const { batch } = view;
+  const counts = withOptimizer(batch, view.counts);
   const parts = (['passed', 'failed', 'error', 'skipped', 'cancelled'] as const).flatMap((state) =>
     counts[state] > 0 ? [`${counts[state]} ${state}`] : [],
   );
@@ -83,9 +85,22 @@ export function summaryLines(view: BatchView, now: number): string[] {
   const ignored = Object.entries(batch.ignored).map(([reason, n]) => `${n} ${reason}`);
   if (ignored.length > 0) lines.push(`left aside: ${ignored.join(', ')}`);
   lines.push(...(batch.drop?.notes ?? []));
+  if (batch.optimization !== undefined) lines.push(...promptLines(batch));
   if (batch.simulated)
     lines.push('SIMULATED: no model was called; pictures and verdicts come from the built-in simulation.');
   return lines;
+}
+
+/** What became of the prompt, where it was to be improved. */
+function promptLines({ optimize, optimization }: Batch): string[] {
+  if (optimization === undefined) return [];
+  const { calls, versions, end } = optimization;
+  const adopted = versions.filter(({ decision }) => decision === 'adopted');
+  const tried = `prompt: ${plural(versions.length, 'other version')} tried with ${calls} of ${optimize?.calls} calls`;
+  const kept = adopted.length === 0 ? 'none was better' : `adopted ${adopted.map(({ version }) => version).join(', ')}`;
+  return [
+    `${tried}, ${versions.length === 0 ? (end?.why ?? 'not done') : `${kept}; see metadata/prompt_evolution.json`}`,
+  ];
 }
 
 /** Why a batch is paused, and until when where that is known. */

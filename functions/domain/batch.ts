@@ -4,6 +4,7 @@ import { errorCodeSchema } from './errors.ts';
 import { inputCursorSchema } from './message.ts';
 import { fileRefSchema, laneSchema } from './model-call.ts';
 import { momentOf } from './moment.ts';
+import { optimizationSchema } from './optimization.ts';
 
 export const TERMINAL_STATES = ['passed', 'failed', 'error', 'cancelled', 'skipped'] as const;
 export type TerminalState = (typeof TERMINAL_STATES)[number];
@@ -72,6 +73,8 @@ export const itemSchema = z.object({
   epoch: z.number().int().nonnegative(),
   /** The end it had before it was taken again; with `summary`, what it had come to by then. */
   reopenedFrom: z.enum(TERMINAL_STATES).optional(),
+  /** The version of an improved prompt that it is worked with, from this epoch on. */
+  prompt: z.object({ version: z.number().int().positive(), since: z.number().int().positive() }).optional(),
   firstClaimedAt: z.number().optional(),
   /** The running round and step, for people who watch. */
   progress: z.object({ attempt: z.number().int(), step: z.string(), since: z.number() }).optional(),
@@ -232,6 +235,10 @@ export const batchSchema = z.object({
   archive: archiveFormatSchema,
   /** Column whose equal values bring items together in the reports. It changes no item's work. */
   groupBy: z.string().min(1).optional(),
+  /** Improve the prompt from failures before the batch is closed, with so many calls at most. */
+  optimize: z.object({ calls: z.number().int().positive() }).optional(),
+  /** How far that has come. */
+  optimization: optimizationSchema.optional(),
   shardCount: z.number().int().positive(),
   /** True when every input is an item: only then can the batch be complete. */
   sealed: z.boolean(),

@@ -23,6 +23,8 @@ export const messageSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('expand'), batchId: z.string(), turn: z.number().int().optional() }),
   /** Work one item off. */
   z.object({ kind: z.literal('process'), batchId: z.string(), itemId: z.string() }),
+  /** Improve the prompt from what failed, before the batch is closed. */
+  z.object({ kind: z.literal('optimize'), batchId: z.string() }),
   /** Render the report, if all items are settled. */
   z.object({ kind: z.literal('finalize'), batchId: z.string() }),
   /** A minute has passed: look for what was lost, in all batches. */

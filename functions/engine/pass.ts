@@ -24,6 +24,8 @@ export interface PassInput {
   input: FileRef;
   /** Steps of earlier passes. */
   recorded: readonly StepEntry[];
+  /** Steps of other takes of the same input: one that asked exactly what is asked now is taken over without a call. */
+  offered?: readonly StepEntry[];
   lane: Lane;
   /** Writes steps to the journal; the first thing done with a paid answer. Fails with `lease_lost` for a worker that was replaced. */
   record(steps: readonly StepEntry[]): Promise<void>;
@@ -59,6 +61,7 @@ export async function runPass(input: PassInput): Promise<PassResult> {
 class Pass {
   readonly #input: PassInput;
   readonly #history: StepHistory;
+  readonly #offered: ReadonlyMap<string, StepEntry>;
   readonly #parked: ParkedCall[] = [];
   #attempt = 0;
   #inFlight = 0;
@@ -71,6 +74,7 @@ class Pass {
   constructor(input: PassInput) {
     this.#input = input;
     this.#history = new StepHistory(input.recorded);
+    this.#offered = new Map(input.offered?.map((step) => [step.key, step]));
   }
 
   async run(): Promise<PassResult> {
@@ -136,6 +140,8 @@ class Pass {
     const recorded = this.#history.recorded(key, fingerprint);
     if (recorded !== undefined) return recorded;
     if (this.#ended || this.#failure !== undefined) return never();
+    const offer = this.#offered.get(key);
+    if (offer?.fingerprint === fingerprint) return this.#takeOver(offer);
     if (this.#input.stop.aborted) {
       this.#stopped ??= NOT_BEGUN;
       this.#wake();
@@ -146,6 +152,19 @@ class Pass {
       throw new ProofsheetError('step_limit', `The item needs more than the ${cap} steps that its recipe allows.`);
     }
     return this.#perform({ key, fingerprint, attempt: this.#attempt, request });
+  }
+
+  async #takeOver(offer: StepEntry): Promise<StepEntry> {
+    this.#inFlight += 1;
+    try {
+      return await this.#record({ ...offer, attempt: this.#attempt, costNano: 0, adopted: true });
+    } catch (thrown) {
+      this.#failure ??= { error: asProofsheetError(thrown), step: offer.key };
+    } finally {
+      this.#inFlight -= 1;
+      this.#wake();
+    }
+    return never();
   }
 
   /** An answer that was not recorded ends the pass here and now: a recipe must see nothing that a replay would not show it. */
@@ -172,9 +191,8 @@ class Pass {
     const { lane, tries, startedAt, tookMs } = result;
     const { usage, modelVersion } = paid;
     const costNano = costOf({ model: call.request.model, modelVersion, usage, lane, at: clock.now() }, prices);
-    const entry: StepEntry = {
+    return await this.#record({
       ...call,
-      seq: this.#history.takeSeq(),
       outcome,
       paid,
       lane,
@@ -182,7 +200,11 @@ class Pass {
       startedAt,
       tookMs,
       costNano,
-    };
+    });
+  }
+
+  async #record(step: Omit<StepEntry, 'seq'>): Promise<StepEntry> {
+    const entry: StepEntry = { ...step, seq: this.#history.takeSeq() };
     // One after the other: each write proves the lease as the one before left it.
     const written = this.#writes.then(() => this.#input.record([entry]));
     this.#writes = written.catch(() => undefined);

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { StepEntry } from '../domain/journal.ts';
 import type { Disposal, Message } from '../domain/message.ts';
 import type { FileRef, LaneName, ModelAnswer, ModelRequest } from '../domain/model-call.ts';
+import type { Revised } from '../domain/optimization.ts';
 import type { ItemDetail } from '../domain/outcome.ts';
 import type { Budgets, ModelPauses, Sources } from './limit-ports.ts';
 
@@ -29,8 +30,8 @@ export interface Batches {
   recent(batchId: string, page: { limit: number }): Promise<Item[]>;
   details(batchId: string, itemIds: readonly string[]): Promise<Map<string, ItemDetail>>;
   counts(batchId: string): Promise<Counts>;
-  /** Settled items of these states go back to `queued` with a new epoch, uncounted and without review. Gives how many; safe to repeat. */
-  reopen(batchId: string, states: readonly TerminalState[]): Promise<number>;
+  /** Settled items of these states (all, or those that are to be `revised`) go back to `queued` with a new epoch, uncounted and without review. Gives how many; safe to repeat. */
+  reopen(batchId: string, states: readonly TerminalState[], revised?: Revised): Promise<number>;
   /**
    * Keeps what a person says of a settled item in place of what was said before; undefined takes it back. Errors: not_found;
    * wrong_state (a conflict) for an item that is not settled.

@@ -3,12 +3,13 @@ import type { Recipe } from '../engine/recipe.ts';
 import { jsonSchemaSetting, shapeOf } from './json-schema.ts';
 import { productShape } from './product-shape.ts';
 import { promptText } from './prompt-template.ts';
-import { columnsIn, filledPrompt } from './user-prompt.ts';
+import { columnsIn, filledPrompt, revisedPrompt } from './user-prompt.ts';
 
 const settingsSchema = z.object({
   textModel: z.string().min(1).default('gemini-3.1-flash-lite'),
   /** What to pay attention to besides. */
   prompt: z.string().trim().max(20_000).optional(),
+  revisedPrompt,
   /** What is asked for; the built-in product shape without it. */
   schema: jsonSchemaSetting.optional(),
 });
@@ -26,7 +27,8 @@ export const analyze: Recipe<z.infer<typeof settingsSchema>> = {
   models: ({ textModel }) => [textModel],
   callsPerItem: () => ({ least: 1, most: 1 }),
   async run(context) {
-    const { textModel, prompt, schema } = context.settings;
+    const { textModel, schema } = context.settings;
+    const prompt = context.settings.revisedPrompt ?? context.settings.prompt;
     const wish =
       prompt === undefined ? [] : [{ text: `The shop asks besides:\n${filledPrompt(prompt, context.metadata)}` }];
     const request = { model: textModel, system: ANALYZE, parts: [{ file: context.input }, ...wish] };

@@ -3,6 +3,7 @@ import type { Recipe, RecipeContext } from '../engine/recipe.ts';
 import { callsOf, judgeFor, modelsOf, pictureRequest, pictureSettings } from './picture-settings.ts';
 import { promptTemplate, promptText, quoted } from './prompt-template.ts';
 import { generateInRounds } from './rounds.ts';
+import { revisedPrompt } from './user-prompt.ts';
 
 const settingsSchema = z.object({
   ...pictureSettings,
@@ -10,6 +11,7 @@ const settingsSchema = z.object({
   threshold: z.number().min(0).max(1).default(0.7),
   /** The scene the user wishes for. */
   prompt: z.string().max(4000).optional(),
+  revisedPrompt,
 });
 type Settings = z.infer<typeof settingsSchema>;
 
@@ -31,7 +33,8 @@ export const fidelity: Recipe<Settings> = {
   models: modelsOf,
   callsPerItem: callsOf,
   async run(context) {
-    const { threshold, maxAttempts, prompt } = context.settings;
+    const { threshold, maxAttempts } = context.settings;
+    const prompt = context.settings.revisedPrompt ?? context.settings.prompt;
     const description = await describe(context);
     const { rubric, judge } = await judgeFor(context, description);
     const rounds = {

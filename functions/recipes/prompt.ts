@@ -5,18 +5,19 @@ import { jsonSchemaSetting, shapeOf } from './json-schema.ts';
 import { callsOf, judgeFor, modelsOf, pictureRequest, pictureSettings } from './picture-settings.ts';
 import { promptText, quoted } from './prompt-template.ts';
 import { generateInRounds } from './rounds.ts';
-import { columnsIn, filledPrompt } from './user-prompt.ts';
+import { columnsIn, filledPrompt, revisedPrompt } from './user-prompt.ts';
 
 const promptSetting = z
   .string({ error: 'this recipe needs one; give it with --prompt or --prompt-file' })
   .trim()
   .min(1)
   .max(20_000);
+const wording = { prompt: promptSetting, revisedPrompt };
 const { textModel } = pictureSettings;
 
 const imageSchema = z.object({
   ...pictureSettings,
-  prompt: promptSetting,
+  ...wording,
   outputType: z.literal('image'),
   /** Share of right answers from which on a picture passes; without it no picture is judged. */
   threshold: z.number().min(0).max(1).optional(),
@@ -26,8 +27,8 @@ const imageSchema = z.object({
 const settingsSchema = z.preprocess(
   (given) => ({ outputType: 'text', ...(given as object) }),
   z.discriminatedUnion('outputType', [
-    z.object({ textModel, prompt: promptSetting, outputType: z.literal('text') }),
-    z.object({ textModel, prompt: promptSetting, outputType: z.literal('json'), schema: jsonSchemaSetting.optional() }),
+    z.object({ textModel, ...wording, outputType: z.literal('text') }),
+    z.object({ textModel, ...wording, outputType: z.literal('json'), schema: jsonSchemaSetting.optional() }),
     imageSchema,
   ]),
 );
@@ -55,7 +56,7 @@ export const prompt: Recipe<Settings> = {
   },
   async run(context) {
     const { settings } = context;
-    const asked = filledPrompt(settings.prompt, context.metadata);
+    const asked = filledPrompt(settings.revisedPrompt ?? settings.prompt, context.metadata);
     if (settings.outputType === 'image') return await picture({ ...context, settings }, asked);
     const parts = [{ file: context.input }, { text: `Instruction of the owner of the file:\n${asked}` }];
     const request = { model: settings.textModel, system: FILE, parts };
@@ -74,9 +75,11 @@ function answered(result: NonNullable<Outcome['result']>): Outcome {
 }
 
 async function picture(context: ImageContext, asked: string): Promise<Outcome> {
-  const { textModel, threshold, maxAttempts } = context.settings;
+  const { textModel, threshold, maxAttempts, prompt } = context.settings;
   if (threshold === undefined) return await onePicture(context, asked);
-  const parts = [{ file: context.input }, { text: `Instruction, as a JSON string:\n${quoted(asked)}` }];
+  // Judged by what the user wished for, whatever wording the picture is made with.
+  const wish = filledPrompt(prompt, context.metadata);
+  const parts = [{ file: context.input }, { text: `Instruction, as a JSON string:\n${quoted(wish)}` }];
   const description = (await context.text('describe', { model: textModel, system: WISH, parts })).value.trim();
   const { rubric, judge } = await judgeFor(context, description);
   const rounds = {

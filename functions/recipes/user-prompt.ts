@@ -1,5 +1,10 @@
+import { z } from 'zod';
+
 /** A column in double braces: letters, digits, `_`, and inside also blanks, dots and dashes. A backslash in front keeps it as it is. */
 const VARIABLE = /(\\?)\{\{\s*([\p{L}\p{N}_]+(?:[ .-]+[\p{L}\p{N}_]+)*)\s*\}\}/gu;
+
+/** Another wording of the user's prompt, found by trying; what an answer is judged by stays the prompt itself. */
+export const revisedPrompt = z.string().min(1).max(20_000).optional();
 
 /** The columns that a user's prompt asks for, each once. */
 export function columnsIn(prompt: string | undefined): string[] {

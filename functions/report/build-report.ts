@@ -68,7 +68,7 @@ async function writeItems(
   tally: Tally,
   items: AsyncIterable<ReportItem>,
 ): Promise<number> {
-  const texts = openTexts(place, head);
+  const texts = openTexts(place, head, tally);
   const index = scriptPages(place, 'index', ROWS_PER_FILE);
   const details = scriptPages(place, 'detail', DETAILS_PER_FILE);
   const reviews: ReviewRecord[] = [];
@@ -94,7 +94,7 @@ async function writeItems(
   return await index.end();
 }
 
-function openTexts(place: Place, head: ReportHead): { text: TextReport; sink: TextSink }[] {
+function openTexts(place: Place, head: ReportHead, tally: Tally): { text: TextReport; sink: TextSink }[] {
   const open = (path: OutputPath, type: string, text: TextReport) => ({
     text,
     sink: openTextSink(place.files, place.uri(path), type),
@@ -105,7 +105,7 @@ function openTexts(place: Place, head: ReportHead): { text: TextReport; sink: Te
     open(['results.md'], 'text/markdown; charset=utf-8', textReport('markdown', head)),
     open(['results.xml'], 'application/xml', textReport('junit', head)),
     open(['metadata', 'items.jsonl'], 'application/jsonl', textReport('jsonl', head)),
-    open(['metadata', 'prompt_evolution.json'], JSON_TYPE, promptEvolution()),
+    open(['metadata', 'prompt_evolution.json'], JSON_TYPE, promptEvolution(head, tally.prompts)),
   ];
 }
 

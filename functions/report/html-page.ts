@@ -5,6 +5,7 @@ import { groupsSection } from './html-groups.ts';
 import { itemsSection } from './html-items.ts';
 import { type Html, isUnjudged, stateTotals, summaryTiles } from './html-summary.ts';
 import { DETAILS_PER_FILE } from './page-data.ts';
+import { promptSection } from './prompt-versions.ts';
 import type { ReportHead } from './report-format.ts';
 import { oneLine } from './safe-text.ts';
 import type { Tally } from './tally.ts';
@@ -38,6 +39,7 @@ ${masthead(head)}
 <main>
 ${summaryTiles(head, tally)}
 ${chartsSection(head, tally)}
+${promptSection(batch, tally)}
 ${groupsSection(head.groups)}
 ${workTables(tally, counts)}
 ${itemsSection({

@@ -1,6 +1,7 @@
 import { passRateOf, settledOf } from '../domain/batch.ts';
 import { errorCodeSchema, remedyFor } from '../domain/errors.ts';
 import { type ReportItem, usd } from './item-row.ts';
+import { optimizationRecord, type WorkedWith } from './prompt-versions.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
 import { holdsAllCalls, type Reason, type StepTally, type Tally } from './tally.ts';
 
@@ -25,7 +26,10 @@ export function processingStats({ batch, counts, run }: ReportHead, tally: Tally
       max: seconds.at(-1) ?? null,
     },
     /** An item that was taken again has only the calls of its last take in `models` and `steps`. */
-    calls_in_tables: holdsAllCalls(tally, counts) ? 'all' : 'last take of each item',
+    calls_in_tables: holdsAllCalls(tally, { calls: counts.calls - (batch.optimization?.calls ?? 0) })
+      ? 'all'
+      : 'last take of each item',
+    prompt_optimization: optimizerSums(batch),
     models: tableOf(tally.models),
     steps: tableOf(tally.steps),
     judges: [...tally.judges],
@@ -52,8 +56,17 @@ export function errorAnalysis({ counts }: ReportHead, tally: Tally) {
   };
 }
 
-/** `prompt_evolution.json`: for every item that was tried, each round's prompt, what was new in it and the scores around it. */
-export function promptEvolution(): TextReport {
+/** Calls that are no item's; null where no prompt was to be improved. */
+function optimizerSums({ optimize, optimization }: ReportHead['batch']) {
+  if (optimize === undefined || optimization === undefined) return null;
+  return { budget_calls: optimize.calls, calls: optimization.calls, cost_usd: usd(optimization) };
+}
+
+/**
+ * `prompt_evolution.json`: for every item that was tried, each round's prompt, what was new in it and the scores around it; and what was
+ * done to improve the prompt of all. `worked` is complete when the tail is asked for.
+ */
+export function promptEvolution({ batch }: ReportHead, worked: WorkedWith): TextReport {
   let first = true;
   return {
     head: () => '{"items": [',
@@ -64,7 +77,9 @@ export function promptEvolution(): TextReport {
       first = false;
       return `${separator}\n${JSON.stringify(evolution)}`;
     },
-    tail: () => [`${first ? '' : '\n'}]}\n`],
+    tail: () => [
+      `${first ? '' : '\n'}],\n"optimization": ${JSON.stringify(optimizationRecord(batch, worked), null, 2)}}\n`,
+    ],
   };
 }
 
@@ -82,6 +97,7 @@ function evolutionOf({ item, detail }: ReportItem) {
     name: item.name,
     state: item.state,
     best: outcome.best ?? null,
+    ...(item.prompt !== undefined && { prompt_version: item.prompt.version }),
     attempts: outcome.attempts.map((attempt, index) => ({
       attempt: attempt.n,
       prompt: attempt.prompt,

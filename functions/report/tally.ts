@@ -52,6 +52,8 @@ export interface Tally {
   /** Calls of each item's last take; answers that were taken over without a call are left out. */
   models: Map<string, StepTally>;
   steps: Map<string, StepTally>;
+  /** Items by the version of an improved prompt that they were worked with. */
+  prompts: Map<number, { items: number; passed: number }>;
   judges: Set<string>;
   categories: Map<string, { questions: number; failed: number; undecided: number }>;
   /** Seconds in work of every item that took any. */
@@ -67,6 +69,7 @@ export function newTally(): Tally {
     failedSteps: new Map(),
     models: new Map(),
     steps: new Map(),
+    prompts: new Map(),
     judges: new Set(),
     categories: new Map(),
     seconds: [],
@@ -75,6 +78,11 @@ export function newTally(): Tally {
 
 export function addToTally(tally: Tally, { item, detail }: ReportItem): void {
   const { summary } = item;
+  if (item.prompt !== undefined) {
+    const worked = entryOf(tally.prompts, item.prompt.version, () => ({ items: 0, passed: 0 }));
+    worked.items += 1;
+    if (item.state === 'passed') worked.passed += 1;
+  }
   const code = reasonCodeOf(item);
   const kind = entryOf(tally.kinds, fileKindOf(item, detail), () => ({ items: 0, codes: new Map() }));
   kind.items += 1;

@@ -1,4 +1,5 @@
 import type { Batch, Counts } from '../domain/batch.ts';
+import { withOptimizer } from '../domain/batch-spending.ts';
 import { csvReport } from './csv-report.ts';
 import { collectGroups } from './groups.ts';
 import { itemRow, type ReportItem, usd } from './item-row.ts';
@@ -11,7 +12,8 @@ export const EXPORT_FORMATS = ['json', 'jsonl', 'csv', 'markdown', 'junit'] as c
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** A batch in figures; `now` (milliseconds since 1970) counts for one that is not finished. */
-export function runDocument(batch: Batch, counts: Counts, now: number): RunDocument {
+export function runDocument(batch: Batch, ofItems: Counts, now: number): RunDocument {
+  const counts = withOptimizer(batch, ofItems);
   const { total, passed, failed, error, cancelled, skipped } = counts;
   return {
     batch_id: batch.id,
@@ -34,7 +36,7 @@ export function runDocument(batch: Batch, counts: Counts, now: number): RunDocum
 /** What a report says of the batch as a whole, with a place for its groups. */
 export function reportHead(batch: Batch, counts: Counts, run: RunDocument): ReportHead {
   const groups = batch.groupBy === undefined ? {} : { groups: collectGroups(batch.groupBy) };
-  return { batch, counts, run, ...groups };
+  return { batch, counts: withOptimizer(batch, counts), run, ...groups };
 }
 
 export function textReport(format: ExportFormat, head: ReportHead): TextReport {

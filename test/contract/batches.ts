@@ -364,6 +364,27 @@ export function batchesContract(name: string, makeSubject: MakeStoreSubject): vo
       });
     });
 
+    it('reopens with an improved prompt what ended with its codes, each item once', async () => {
+      const batch = await newBatch();
+      const inputs = ['v1', 'v2', 'v3'].map((seed) => sampleInput(`${batch.id} ${seed}`));
+      const [refused = '', other = '', passed = ''] = (await batches().addItems(batch.id, inputs)).map(({ id }) => id);
+      await settle(batch.id, refused, 'error', sampleSummary({ code: 'safety' }));
+      await settle(batch.id, other, 'error', sampleSummary({ code: 'timeout' }));
+      await settle(batch.id, passed, 'passed');
+      const revised = { codes: ['safety', 'prompt_blocked'], version: 2 } as const;
+      expect(await batches().reopen(batch.id, ['failed', 'error'], revised)).toBe(1);
+      const again = { state: 'queued', epoch: 1, reopenedFrom: 'error', prompt: { version: 2, since: 1 } };
+      expect(await batches().item(batch.id, refused)).toMatchObject(again);
+      expect(await batches().item(batch.id, other)).toMatchObject({ state: 'error', epoch: 0 });
+      expect(await batches().item(batch.id, passed)).toMatchObject({ state: 'passed', epoch: 0 });
+      await settle(batch.id, refused, 'error', sampleSummary({ code: 'safety' }));
+      expect(await batches().reopen(batch.id, ['failed', 'error'], { ...revised, version: 3 })).toBe(0);
+      expect(await batches().reopen(batch.id, ['error'])).toBe(2);
+      const kept = { epoch: 2, prompt: { version: 2, since: 1 } };
+      expect(await batches().item(batch.id, refused)).toMatchObject(kept);
+      expect(await batches().item(batch.id, other)).not.toHaveProperty('prompt');
+    });
+
     it('keeps what a person says of a settled item until it is taken again', async () => {
       const batch = await newBatch();
       const items = await batches().addItems(

@@ -43,6 +43,8 @@ export interface AppWorldOptions {
   limits?: Partial<Limits>;
   /** One answer, or a failure. */
   reply?: (request: ModelRequest, n: number) => ModelAnswer | Promise<ModelAnswer>;
+  /** Besides `questions`. */
+  recipes?: Readonly<Record<string, Recipe>>;
   /** What the app sees of its platform. */
   through?: (platform: Platform) => Platform;
 }
@@ -62,7 +64,7 @@ export async function appWorld(of: AppWorldOptions) {
   );
   const { models, requests } = scriptedModels(of.reply ?? (() => answer()));
   const platform: Platform = { ...local.platform, files, models, queue: messages.queue };
-  const recipes = { [questions.name]: questions };
+  const recipes = { [questions.name]: questions, ...of.recipes };
   const stop = new AbortController().signal;
   /** As another process would see it. */
   const newApp = (through = of.through ?? ((same: Platform) => same)): App =>

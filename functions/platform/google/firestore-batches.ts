@@ -30,7 +30,7 @@ export function firestoreBatches(db: Firestore): Batches {
     recent: (batchId, { limit }) => itemsFrom(itemsOf(db, batchId).orderBy('settledAt', 'desc').limit(limit)),
     details: (batchId, itemIds) => detailsOf(db, batchId, itemIds),
     counts: (batchId) => countsOf(db, batchId),
-    reopen: (batchId, states) => reopenItems(db, batchId, states),
+    reopen: (batchId, states, revised) => reopenItems(db, batchId, { states, revised }),
     review: (batchId, itemId, review) => reviewItem(db, batchId, itemId, review),
   });
 }

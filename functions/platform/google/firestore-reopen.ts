@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DocumentData, type DocumentSnapshot, FieldValue, type Firestore } from '@google-cloud/firestore';
 import type { Counts, Item, TerminalState } from '../../domain/batch.ts';
+import type { Revised } from '../../domain/optimization.ts';
 import { commitOnce, inRounds, type NotCommitted, readAll, unchangedSince } from './firestore-commit.ts';
 import { addCounts, addTo } from './firestore-counts.ts';
 import { itemFrom } from './firestore-documents.ts';
@@ -12,8 +13,14 @@ const PAGE = 120;
 
 export const NO_REVIEW: DocumentData = { review: FieldValue.delete(), isReviewed: FieldValue.delete() };
 
+interface Wanted {
+  states: readonly TerminalState[];
+  revised: Revised | undefined;
+}
+
 /** Takes settled items back, page by page in order of id, so that none is met twice that is settled again meanwhile. */
-export async function reopenItems(db: Firestore, batchId: string, states: readonly TerminalState[]): Promise<number> {
+export async function reopenItems(db: Firestore, batchId: string, wanted: Wanted): Promise<number> {
+  const { states } = wanted;
   if (states.length === 0) return 0;
   const settled = itemsOf(db, batchId)
     .where('state', 'in', [...new Set(states)])
@@ -22,7 +29,7 @@ export async function reopenItems(db: Firestore, batchId: string, states: readon
   let reopened = 0;
   for (let after: DocumentSnapshot | undefined; ; ) {
     const page = (await (after === undefined ? settled : settled.startAfter(after)).get()).docs;
-    if (page.length > 0) reopened += await reopenPage(db, batchId, states, page);
+    if (page.length > 0) reopened += await reopenPage(db, batchId, wanted, page);
     after = page.at(-1);
     if (after === undefined || page.length < PAGE) return reopened;
   }
@@ -32,7 +39,7 @@ export async function reopenItems(db: Firestore, batchId: string, states: readon
 async function reopenPage(
   db: Firestore,
   batchId: string,
-  states: readonly TerminalState[],
+  wanted: Wanted,
   page: readonly DocumentSnapshot[],
 ): Promise<number> {
   // Marks what this call wrote, for when the answer of a commit is lost.
@@ -41,9 +48,9 @@ async function reopenPage(
   return await inRounds(async (): Promise<{ kind: 'done'; result: number } | NotCommitted> => {
     const mine = current.filter((snapshot) => snapshot.get('stamp') === stamp).length;
     if (mine > 0) return { kind: 'done', result: mine };
-    const settled = current.filter((snapshot) => (states as readonly string[]).includes(snapshot.get('state')));
+    const settled = current.filter((snapshot) => isWanted(snapshot, wanted));
     if (settled.length === 0) return { kind: 'done', result: 0 };
-    const write = await reopenOnce(db, batchId, settled, stamp);
+    const write = await reopenOnce(db, batchId, { settled, revised: wanted.revised, stamp });
     if (write === undefined) return { kind: 'done', result: settled.length };
     current = await readAll(
       db,
@@ -60,8 +67,7 @@ async function reopenPage(
 async function reopenOnce(
   db: Firestore,
   batchId: string,
-  settled: readonly DocumentSnapshot[],
-  stamp: string,
+  { settled, revised, stamp }: { settled: readonly DocumentSnapshot[]; revised: Revised | undefined; stamp: string },
 ): Promise<NotCommitted | undefined> {
   const write = db.batch();
   const counted = new Map<number, Partial<Counts>>();
@@ -84,11 +90,20 @@ async function reopenOnce(
     }
     // A skipped item was no twin; taken again, it waits for the item of the batch that has its work.
     const isTwin = item.state === 'skipped' && holder !== undefined && holder !== item.id;
-    write.update(snapshot.ref, reopenedFields(item, stamp, isTwin ? holder : undefined), unchangedSince(snapshot));
+    const prompt = revised && { version: revised.version, since: item.epoch + 1 };
+    const fields = { ...reopenedFields(item, stamp, isTwin ? holder : undefined), ...(prompt && { prompt }) };
+    write.update(snapshot.ref, fields, unchangedSince(snapshot));
   }
   for (const [shard, counts] of counted) addCounts(write, db, batchId, shard, counts);
   const committed = await commitOnce(write);
   return committed.kind === 'done' ? undefined : committed;
+}
+
+function isWanted(snapshot: DocumentSnapshot, { states, revised }: Wanted): boolean {
+  if (!(states as readonly string[]).includes(snapshot.get('state'))) return false;
+  if (revised === undefined) return true;
+  const isFirst = snapshot.get('prompt') === undefined;
+  return isFirst && (revised.codes as readonly string[]).includes(snapshot.get('summary.code'));
 }
 
 function reopenedFields(item: Item, stamp: string, twin: string | undefined): DocumentData {

@@ -61,6 +61,8 @@ function bucketsToWrite(options: GooglePlatformOptions): { outputBucket: string;
 }
 
 function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics']): string {
+  // Improving a prompt makes calls to models, as working an item off does.
+  if (kind === 'optimize') return topics.process;
   return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
 }
 

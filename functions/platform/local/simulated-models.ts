@@ -93,8 +93,16 @@ async function json({ request, text, file, open }: Asking): Promise<unknown> {
     const measured = await measure(await open(file));
     return { answers: questions.map((question) => answerFrom(measured, question)) };
   }
+  const prompt = afterLabel(text, 'The prompt, as a JSON string', z.string());
+  if (asked.includes('diagnosis') && prompt !== undefined) return plainerPrompt(prompt);
   if (file !== undefined) return simulatedValue(request.jsonSchema ?? ANY_FACTS, await factsOf(file, await open(file)));
   throw declined(request, `JSON with the properties ${asked.join(', ') || '(none)'}`);
+}
+
+/** A guess, as a simulation has no idea of what went wrong. */
+function plainerPrompt(prompt: string) {
+  const diagnosis = 'Simulated: the prompt may ask for too much at once.';
+  return { diagnosis, direction: 'simpler', prompt: `${prompt}, simple, clean lines, minimal background` };
 }
 
 /** What is given where no schema says what is wanted. */

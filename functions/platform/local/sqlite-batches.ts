@@ -1,5 +1,6 @@
 import { type Batch, batchSchema, type Item, type Review, type TerminalState } from '../../domain/batch.ts';
 import { ProofsheetError } from '../../domain/errors.ts';
+import type { Revised } from '../../domain/optimization.ts';
 import type { ItemDetail } from '../../domain/outcome.ts';
 import { reviewable } from '../../domain/review.ts';
 import type { Batches, Clock } from '../ports.ts';
@@ -39,11 +40,11 @@ export function sqliteBatches(db: Database, clock: Pick<Clock, 'now'>): Batches 
     recent: (batchId, page) => db.read((sql) => latestSettled(sql, batchId, page.limit).map(itemFrom)),
     details: (batchId, itemIds) => db.read((sql) => detailsOf(sql, batchId, itemIds)),
     counts: (batchId) => db.read((sql) => countsOf(sql, batchId)),
-    async reopen(batchId, states) {
+    async reopen(batchId, states, revised) {
       let reopened = 0;
       // By number, so that an item which is settled again meanwhile is not met a second time.
       for (let after = 0; ; ) {
-        const page = await db.write((sql) => reopenPage(sql, batchId, states, after));
+        const page = await db.write((sql) => reopenPage(sql, { batchId, states, revised, after }));
         reopened += page.length;
         const last = page.at(-1);
         if (last === undefined || page.length < REOPEN_PAGE) return reopened;
@@ -128,13 +129,24 @@ function detailsOf(sql: Sql, batchId: string, itemIds: readonly string[]): Map<s
  * Takes a page of settled items back. State, score and attempts are uncounted; calls and cost stay, because that money
  * is spent: the item's next end adds what came on top. The summary stays until then, steps of earlier epochs for good.
  */
-function reopenPage(sql: Sql, batchId: string, states: readonly TerminalState[], after: number): ItemRow[] {
+function reopenPage(
+  sql: Sql,
+  {
+    batchId,
+    states,
+    revised,
+    after,
+  }: { batchId: string; states: readonly TerminalState[]; revised: Revised | undefined; after: number },
+): ItemRow[] {
   const rows = sql.all<ItemRow>(
     `SELECT * FROM items WHERE batch_id = ? AND state IN (SELECT value FROM json_each(?)) AND number > ?
+       AND (? IS NULL OR (prompt IS NULL AND summary ->> 'code' IN (SELECT value FROM json_each(?))))
      ORDER BY number LIMIT ?`,
     batchId,
     JSON.stringify(states),
     after,
+    revised?.version ?? null,
+    JSON.stringify(revised?.codes ?? []),
     REOPEN_PAGE,
   );
   for (const row of rows) {
@@ -142,9 +154,10 @@ function reopenPage(sql: Sql, batchId: string, states: readonly TerminalState[],
     sql.run('DELETE FROM details WHERE item = ?', row.number);
     sql.run(
       `UPDATE items SET state = 'queued', epoch = epoch + 1, claims = 0, first_claimed_at = NULL, settled_at = NULL,
-         end_number = NULL, review = NULL, reopened_from = ?, twin = ? WHERE number = ?`,
+         end_number = NULL, review = NULL, reopened_from = ?, twin = ?, prompt = coalesce(?, prompt) WHERE number = ?`,
       row.state,
       row.twin ?? (row.state === 'skipped' ? earlierTwin(sql, row) : null),
+      revised === undefined ? null : JSON.stringify({ version: revised.version, since: row.epoch + 1 }),
       row.number,
     );
   }

@@ -21,6 +21,7 @@ export interface ItemRow {
   claims: number;
   epoch: number;
   reopened_from: TerminalState | null;
+  prompt: string | null;
   first_claimed_at: number | null;
   progress: string | null;
   settled_at: number | null;
@@ -47,6 +48,7 @@ export function itemFrom(row: ItemRow): Item {
     ...(row.owner !== null && { owner: row.owner }),
     ...(row.lease_until !== null && { leaseUntil: row.lease_until }),
     ...(row.reopened_from !== null && { reopenedFrom: row.reopened_from }),
+    ...(row.prompt !== null && { prompt: JSON.parse(row.prompt) }),
     ...(row.first_claimed_at !== null && { firstClaimedAt: row.first_claimed_at }),
     ...(row.progress !== null && { progress: JSON.parse(row.progress) }),
     ...(row.settled_at !== null && { settledAt: row.settled_at }),

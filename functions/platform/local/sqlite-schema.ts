@@ -98,6 +98,7 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (account, owner, call)
   ) STRICT, WITHOUT ROWID;
   `,
+  'ALTER TABLE items ADD COLUMN prompt TEXT;',
 ];
 
 /** Brings the schema up to date, or refuses a database of a newer proofsheet with `storage`. */
