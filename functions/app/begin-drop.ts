@@ -7,7 +7,14 @@ import type { FileVersion } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { versionAt } from './drop-folder.ts';
 import { recordTurn, type Step, type Turn } from './planner-turn.ts';
-import { availableModels, checkColumns, fingerprintOf, parseRecipeSettings, recipeNamed } from './recipe-settings.ts';
+import {
+  availableModels,
+  checkColumns,
+  checkKnown,
+  fingerprintOf,
+  parseRecipeSettings,
+  recipeNamed,
+} from './recipe-settings.ts';
 
 export type DropBatch = Batch & { drop: Drop };
 
@@ -112,10 +119,7 @@ function resolveTerms(app: App, { drop }: DropBatch, file: DropFile): Terms {
   const prompt = file.prompt === undefined ? {} : { prompt: file.prompt };
   const { settings: defaults, fixed } = drop.defaults;
   const settings = parseRecipeSettings(recipe, { ...defaults, ...file.settings, ...prompt, ...fixed });
-  const unknown = Object.keys({ ...file.settings, ...prompt }).filter((name) => !(name in settings));
-  if (unknown.length > 0) {
-    throw new ProofsheetError('usage', `The recipe ${recipe.name} has no setting ${unknown.join(', ')}.`);
-  }
+  checkKnown(recipe, settings, Object.keys({ ...file.settings, ...prompt }));
   availableModels(app, recipe, settings);
   checkColumns(recipe, settings, []);
   return {

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
+import type { Selection } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
-import { isBelow, resolveRowPath } from '../domain/manifest-path.ts';
+import { isBelow, isOpenBelow, resolveRowPath } from '../domain/manifest-path.ts';
 import { type ManifestRow, manifestRow, rowItemName } from '../domain/manifest-row.ts';
 import { safeName } from '../domain/safe-name.ts';
 import { needsFacts } from '../domain/selection.ts';
@@ -50,12 +51,18 @@ function candidatesOf(batch: PlannedBatch, manifest: Manifest, record: TextRecor
   return row.paths.map((path, index) => {
     const resolved = resolveRowPath(manifest.uri, path);
     if ('problem' in resolved) return badRow(manifest, record, resolved.problem, row.columns);
-    const { within } = batch.selection;
-    if (within !== undefined && !isBelow(resolved.uri, within)) {
-      return badRow(manifest, record, `its file ${path} is outside of ${within.join(', ')}`, row.columns);
-    }
+    const problem = placeProblem(resolved.uri, path, batch.selection);
+    if (problem !== undefined) return badRow(manifest, record, problem, row.columns);
     return fileCandidate(row, index, { uri: resolved.uri, line: lineOf(manifest, record) });
   });
+}
+
+/** Who may read some folders only may not read through rows what cannot be listed there either. */
+function placeProblem(uri: string, path: string, { within, exclude = [] }: Selection): string | undefined {
+  if (within === undefined) return undefined;
+  if (!isBelow(uri, within)) return `its file ${path} is outside of ${within.join(', ')}`;
+  if (!isOpenBelow(uri, within)) return `its file ${path} is hidden`;
+  return isBelow(uri, exclude) ? `its file ${path} is of proofsheet itself` : undefined;
 }
 
 function fileCandidate(row: ManifestRow, index: number, at: { uri: string; line: string }): Candidate {

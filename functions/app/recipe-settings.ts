@@ -11,7 +11,7 @@ const NAME_COLUMN = 'name';
 
 /** The recipe, or a sentence that lists those there are. */
 export function recipeNamed(app: Pick<App, 'recipes'>, name: string): Recipe {
-  const recipe = app.recipes[name];
+  const recipe = Object.hasOwn(app.recipes, name) ? app.recipes[name] : undefined;
   if (recipe !== undefined) return recipe;
   const known = Object.keys(app.recipes).join(', ');
   throw new ProofsheetError('usage', `There is no recipe "${name}"; use one of: ${known}.`);
@@ -42,6 +42,13 @@ export function checkOptimizable(recipe: Recipe, settings: Record<string, unknow
     'usage',
     `There is no prompt to improve for the recipe ${recipe.name}; give one with --prompt, or leave --enable-prompt-optimization out.`,
   );
+}
+
+/** Fails with `usage` for a setting that was given by name and that the recipe, whose settings these became, does not know. */
+export function checkKnown(recipe: Recipe, settings: Record<string, unknown>, given: readonly string[]): void {
+  const unknown = given.filter((setting) => !Object.hasOwn(settings, setting));
+  if (unknown.length === 0) return;
+  throw new ProofsheetError('usage', `The recipe ${recipe.name} has no setting ${unknown.join(', ')}.`);
 }
 
 /** What makes the same input other work: recipe, version and settings. */

@@ -80,7 +80,11 @@ export async function runningBatches(app: Pick<App, 'batches'>): Promise<Batch[]
   return unfinished.filter((batch) => batch.state === 'running');
 }
 
-async function refuseOneTooMany(app: App, { maxRunning }: StartRequest): Promise<void> {
+/** Fails with `batch_running` while as many batches run as may. */
+export async function refuseOneTooMany(
+  app: Pick<App, 'batches'>,
+  { maxRunning }: Pick<StartRequest, 'maxRunning'>,
+): Promise<void> {
   if (maxRunning === undefined) return;
   const running = await runningBatches(app);
   if (running.length < maxRunning) return;

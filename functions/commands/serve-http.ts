@@ -8,10 +8,17 @@ import { type HttpOptions, httpApi } from '../handlers/http.ts';
 import { productVersion } from '../lib/product-version.ts';
 import { isLoopback } from './serve-places.ts';
 
-/** A client has this long for its headers, and for a whole request; answers may take any time. */
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 30_000;
-const CHECK_EVERY_MS = 2_000;
+/** How long clients may take, in milliseconds. */
+export interface Patience {
+  /** For the headers, and for a whole request; answers may take any time. */
+  headersMs: number;
+  requestMs: number;
+  /** A connection on which nothing moves is closed after this, in the middle of an answer as well. */
+  idleMs: number;
+  checkEveryMs: number;
+}
+
+const PATIENCE: Patience = { headersMs: 10_000, requestMs: 30_000, idleMs: 300_000, checkEveryMs: 2_000 };
 const MOST_CONNECTIONS = 2_000;
 /** How long requests under way may take when the server ends. */
 const CLOSING_MS = 3_000;
@@ -29,6 +36,7 @@ export async function listen(
   app: App,
   { host, port }: { host: string; port: number },
   options: Omit<HttpOptions, 'version' | 'hosts'>,
+  patience = PATIENCE,
 ): Promise<HttpServer> {
   const name = isIPv6(host) ? `[${host}]` : host;
   const { fetch } = httpApi(app, {
@@ -40,12 +48,13 @@ export async function listen(
     fetch,
     overrideGlobalObjects: false,
     serverOptions: {
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      connectionsCheckingInterval: CHECK_EVERY_MS,
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      connectionsCheckingInterval: patience.checkEveryMs,
     },
   }) as Server;
   server.maxConnections = MOST_CONNECTIONS;
+  server.timeout = patience.idleMs;
   server.listen(port, host);
   await once(server, 'listening').catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'EADDRINUSE' ? 'is taken; choose another with --port' : `cannot be used (${cause.code})`;

@@ -27,6 +27,15 @@ export function isBelow(uri: string, places: readonly string[]): boolean {
   return places.some((place) => uri === place || uri.startsWith(place.endsWith('/') ? place : `${place}/`));
 }
 
+/** As `isBelow`, and nothing on the way there is hidden: what begins with a dot is configuration and keys, which nobody lists either. */
+export function isOpenBelow(uri: string, places: readonly string[]): boolean {
+  return places.some((place) => isBelow(uri, [place]) && !uri.slice(place.length).split('/').some(isHidden));
+}
+
+function isHidden(name: string): boolean {
+  return name.startsWith('.');
+}
+
 function folderOf(uri: string): string {
   return uri.slice(0, uri.lastIndexOf('/'));
 }

@@ -21,6 +21,11 @@ const partSchema = z.union([z.object({ text: z.string() }), z.object({ file: fil
  */
 export const GECKO = 'gecko_text2image_v1';
 
+/** A model by its id or resource name. It becomes part of an address at the service, which it must not lead elsewhere. */
+export const modelIdSchema = z
+  .string()
+  .regex(/^(?!.*\.\.)[\w.-]+([/@:][\w.-]+)*$/, 'must be a model id such as gemini-3.1-flash-lite');
+
 /** One thing that a judging service looks for in a picture, in its own words; it gets them back unchanged for every picture. */
 export const criterionSchema = z.object({
   id: z.string(),

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { App } from '../app/app.ts';
 import { batchNamed, batchToResume, cancelBatch, resumeBatch } from '../app/control-batch.ts';
+import { refuseOneTooMany } from '../app/start-batch.ts';
 import type { Batch } from '../domain/batch.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
-import { placesOf, type StartOptions } from './http-start.ts';
+import { placesOf, type StartOptions, startFailure } from './http-start.ts';
 
 const batchId = z.string().min(1).optional();
 const cancelBody = z.strictObject({ batch_id: batchId.describe('Left out: the newest batch.') });
@@ -22,7 +23,10 @@ const resumedDocument = controlledDocument.extend({
 });
 
 /** Cancel and resume. Both only ask for it; the work is done elsewhere. */
-export function controlEndpoints(app: App, options: Pick<StartOptions, 'placeOf' | 'takeOn'>): Endpoint[] {
+export function controlEndpoints(
+  app: App,
+  options: Pick<StartOptions, 'placeOf' | 'takeOn' | 'maxRunning'>,
+): Endpoint[] {
   return [cancelEndpoint(app, options), resumeEndpoint(app, options)];
 }
 
@@ -43,17 +47,22 @@ function cancelEndpoint(app: App, { takeOn }: Pick<StartOptions, 'takeOn'>): End
   );
 }
 
-function resumeEndpoint(app: App, options: Pick<StartOptions, 'placeOf' | 'takeOn'>): Endpoint {
+function resumeEndpoint(app: App, options: Pick<StartOptions, 'placeOf' | 'takeOn' | 'maxRunning'>): Endpoint {
   return endpoint(
     {
       ...{ method: 'post', path: '/api/batch/resume', id: 'resumeBatch', body: resumeBody },
       summary: 'Goes on with what is unfinished, after a pause, an interruption or a cancel.',
       answer: { status: 202, json: resumedDocument },
+      others: { 409: 'As many batches run as may.' },
     },
     async ({ body: { batch_id: wanted, failed = false, errors = false } }) => {
-      const { id, inputs } = await batchToResume(app, wanted);
+      const { id, inputs, state } = await batchToResume(app, wanted);
       // It may have been started elsewhere, by somebody who may read more.
       await placesOf(inputs, options);
+      if (state !== 'running')
+        await refuseOneTooMany(app, options).catch(async (thrown) => {
+          throw await startFailure(app, thrown);
+        });
       const { batch, reopened } = await resumeBatch(app, id, { failed, errors });
       await options.takeOn?.(id);
       return { ...controlled(batch), reopened };

@@ -1,10 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
-import { failureOf } from './http-request.ts';
-
-/** More than any request here needs. */
-const MAX_BODY_BYTES = 512 * 1024;
+import { checkSize, failureOf } from './http-request.ts';
 
 /** Nothing but the server's own files: no inline code, no other host, no frames. Pages show pictures that they fetched as blobs. */
 const POLICY = {
@@ -70,11 +66,8 @@ function isForeign({ req }: Context): boolean {
 }
 
 export function guardSize(): MiddlewareHandler {
-  return bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError() {
-      const text = `The request is larger than ${MAX_BODY_BYTES} bytes; name a prefix instead of many images.`;
-      throw failureOf(413, 'usage', text);
-    },
-  });
+  return async (context, next) => {
+    checkSize(context);
+    await next();
+  };
 }

@@ -10,13 +10,47 @@ import type { ErrorCode } from '../domain/errors.ts';
  */
 export async function readBody<T>(context: Context, shape: z.ZodType<T>): Promise<T> {
   if (context.req.method === 'GET') return inShape({}, shape, 'body');
-  const text = await context.req.text();
+  const text = await readText(context);
   if (text.trim() === '') return inShape({}, shape, 'body');
   const type = context.req.header('content-type') ?? '';
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw failureOf(415, 'usage', 'The body must be JSON; send it with `Content-Type: application/json`.');
   }
   return inShape(parsedJson(text), shape, 'body');
+}
+
+/** More than any request here needs. */
+const MAX_BODY_BYTES = 512 * 1024;
+const MAX_DEPTH = 100;
+
+/** Refuses a body that is too large by what the request says of it, before anything of it is read. */
+export function checkSize(context: Context): void {
+  if (Number(context.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+}
+
+async function readText(context: Context): Promise<string> {
+  const { body } = context.req.raw;
+  if (body === null) return '';
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const part of body) {
+      bytes += part.byteLength;
+      if (bytes > MAX_BODY_BYTES) throw tooLarge();
+      parts.push(part);
+    }
+  } catch (thrown) {
+    throw thrown instanceof HTTPException ? thrown : refusedRequest(['The body broke off.']);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function tooLarge(): HTTPException {
+  return failureOf(
+    413,
+    'usage',
+    `The request is larger than ${MAX_BODY_BYTES} bytes; name a prefix instead of many images.`,
+  );
 }
 
 /** The query of a request in its shape. Fails as `readBody`. */
@@ -61,9 +95,21 @@ export function addressOf(context: Context, path: string): string {
 }
 
 function parsedJson(text: string): unknown {
+  if (depthOf(text) > MAX_DEPTH) throw refusedRequest([`The body is nested more than ${MAX_DEPTH} levels deep.`]);
   try {
     return JSON.parse(text);
   } catch {
     throw refusedRequest(['The body is no JSON.']);
   }
+}
+
+/** How deep lists and objects of a JSON text stand in each other. What looks at each by calling itself must not run out of room. */
+function depthOf(json: string): number {
+  let [depth, deepest] = [0, 0];
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    deepest = Math.max(deepest, depth);
+  }
+  return deepest;
 }

@@ -5,7 +5,7 @@ import { batchNamed, renderAgain } from '../app/control-batch.ts';
 import { settledItems } from '../app/finalize-batch.ts';
 import { reviewScript } from '../app/review-script.ts';
 import type { Batch } from '../domain/batch.ts';
-import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
+import { asProofsheetError, type ErrorCode, ProofsheetError } from '../domain/errors.ts';
 import { EXPORT_FORMATS, type ExportFormat, renderExport } from '../report/text-reports.ts';
 import { batchDocument, documentOfBatch } from './http-documents.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
@@ -38,6 +38,8 @@ const TYPES: Readonly<Record<string, string>> = {
   avif: 'image/avif',
   pdf: 'application/pdf',
 };
+/** What reading says of folders and of names that cannot be, beside those that are not there. */
+const ABSENT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['file_missing', 'unreadable_file']);
 const DOWNLOAD = 'application/octet-stream';
 /** The parts of the report's page run or style it, and are known by their places. */
 const PAGE = 'report.html';
@@ -121,8 +123,10 @@ async function fileAnswer(
 ): Promise<Response> {
   const uri = app.files.join(batch.outputDir, ...namesOf(path));
   const read = (start: number) => app.files.readPart(uri, { start, maxBytes: PART_BYTES });
-  // A file that is not there is told before anything is sent.
-  const first = await read(0);
+  // A file that is not there is told before anything is sent, by its name in the batch.
+  const first = await read(0).catch((thrown: unknown) => {
+    throw ABSENT.has(asProofsheetError(thrown).code) ? noSuchFile(path) : thrown;
+  });
   if (first.byteLength < PART_BYTES) return context.body(first.slice(), 200, headersFor(path));
   return piecesAnswer(app, context, path, partsAfter(first, read));
 }
@@ -178,7 +182,11 @@ function piecesAnswer(
 function namesOf(path: string): string[] {
   const names = path.split('/');
   if (names.every((name) => name !== '' && !name.startsWith('.') && !/[\\\0]/.test(name))) return names;
-  throw new ProofsheetError('not_found', `There is no file ${JSON.stringify(path)} in this batch.`);
+  throw noSuchFile(path);
+}
+
+function noSuchFile(path: string): ProofsheetError {
+  return new ProofsheetError('not_found', `There is no file ${JSON.stringify(path.slice(0, 200))} in this batch.`);
 }
 
 function headersFor(path: string): Record<string, string> {

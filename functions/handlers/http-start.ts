@@ -3,9 +3,11 @@ import { z } from 'zod';
 import type { App } from '../app/app.ts';
 import { countInputs } from '../app/count-inputs.ts';
 import { planBatch } from '../app/plan-batch.ts';
+import { checkKnown, parseRecipeSettings, recipeNamed } from '../app/recipe-settings.ts';
 import { runningBatches, type StartRequest, startBatch } from '../app/start-batch.ts';
 import type { Batch } from '../domain/batch.ts';
 import { asProofsheetError, errorCodeSchema } from '../domain/errors.ts';
+import { isCostlyGlob } from '../domain/input-root.ts';
 import { rateLimit } from '../lib/rate-limit.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
 import { addressOf, failureOf, refusedRequest } from './http-request.ts';
@@ -95,6 +97,7 @@ function startEndpoint(app: App, options: StartOptions): Endpoint {
       refuseTooMany(admit());
       const request = await requestFrom(body, options);
       try {
+        checkSettings(app, request, body);
         const { batch } = await startBatch(app, request);
         await options.takeOn?.(batch.id);
         return await documentOfStart(app, context, batch, request);
@@ -119,6 +122,7 @@ function estimateEndpoint(app: App, options: StartOptions): Endpoint {
       const request = await requestFrom(body, options);
       const limit = Math.min(request.selection.limit ?? MAX_ESTIMATED, MAX_ESTIMATED);
       try {
+        checkSettings(app, request, body);
         const { items, refused, ...plan } = await planBatch(app, {
           ...request,
           selection: { ...request.selection, limit },
@@ -172,10 +176,14 @@ async function inputsOf(
 
 /** The places that these texts name. Fails with the answer 400 if one of them may not be read. */
 export async function placesOf(texts: readonly string[], options: Pick<StartOptions, 'placeOf'>): Promise<string[]> {
-  const places = await Promise.all(texts.map((text) => options.placeOf(text)));
+  const places = await Promise.all(texts.map((text) => (isCostlyGlob(text) ? tooCostly(text) : options.placeOf(text))));
   const problems = places.flatMap((place) => ('problem' in place ? place.problem : []));
   if (problems.length > 0) throw refusedRequest(problems.slice(0, MAX_PROBLEMS));
   return places.flatMap((place) => ('place' in place ? place.place : []));
+}
+
+function tooCostly(text: string): Place {
+  return { problem: `${text} takes too long to match; use a few of *, **, ? and {a,b}, or name the folder.` };
 }
 
 async function requestFrom(body: StartBody, options: StartOptions): Promise<StartRequest> {
@@ -200,13 +208,20 @@ async function requestFrom(body: StartBody, options: StartOptions): Promise<Star
   };
 }
 
+/** A setting that nobody reads would be paid for otherwise than its writer thinks. */
+function checkSettings(app: App, request: StartRequest, { settings = {} }: StartBody): void {
+  const recipe = recipeNamed(app, request.recipe);
+  checkKnown(recipe, parseRecipeSettings(recipe, request.recipeSettings), Object.keys(settings));
+}
+
 /** The last part of the first input. */
 function nameFor(inputs: readonly string[]): string {
   const first = inputs[0]?.replace(/\/+$/, '').split('/').at(-1) ?? '';
   return inputs.length === 1 ? first : `${first} and ${inputs.length - 1} more`;
 }
 
-async function startFailure(app: App, thrown: unknown): Promise<unknown> {
+/** What a failed start is answered with. */
+export async function startFailure(app: App, thrown: unknown): Promise<unknown> {
   const { code, message } = asProofsheetError(thrown);
   if (code === 'batch_running') {
     const [running] = await runningBatches(app);

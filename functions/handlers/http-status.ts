@@ -58,6 +58,8 @@ export function statusEndpoint(app: App, options: StatusOptions): Endpoint {
       if (wanted === 'application/json') {
         return snapshotOf(await readBatch(app, batch.id, SHOWN), app.clock.now());
       }
+      // Nobody would read the stream, nor end it.
+      if (context.req.method === 'HEAD') return context.body(null, 200, { 'Content-Type': wanted });
       const lastId = context.req.header('last-event-id') ?? query.last_event_id;
       // A browser that is told this does not come back.
       if (lastId?.endsWith(`/${completeMark(batch)}`) && isEnded(batch)) return context.body(null, 204);

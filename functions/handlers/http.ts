@@ -32,6 +32,7 @@ const STATUS_OF: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   usage: 400,
   not_found: 404,
   file_missing: 404,
+  unreadable_file: 404,
   source_changed: 404,
   batch_running: 409,
   wrong_state: 409,
@@ -104,6 +105,7 @@ function errorAnswer(app: Pick<App, 'log'>, context: Context, thrown: Error): Re
   if (status >= 500) app.log.error({ method, path, code, error: message }, 'request failed');
   if (code === 'rate_limited')
     return failureOf(status, code, message, { headers: { 'Retry-After': '60' } }).getResponse();
-  if (code !== 'internal') return failureOf(status, code, message).getResponse();
-  return failureOf(500, code, 'Something unexpected happened; the log says what.').getResponse();
+  // Where the server keeps what, and what broke there, is not for clients.
+  const said = status === 500 ? 'Something unexpected happened; the log of the server says what.' : message;
+  return failureOf(status, code, said).getResponse();
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelIdSchema } from '../domain/model-call.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { jsonSchemaSetting, shapeOf } from './json-schema.ts';
 import { productShape } from './product-shape.ts';
@@ -6,7 +7,7 @@ import { promptText } from './prompt-template.ts';
 import { columnsIn, filledPrompt, revisedPrompt } from './user-prompt.ts';
 
 const settingsSchema = z.object({
-  textModel: z.string().min(1).default('gemini-3.1-flash-lite'),
+  textModel: modelIdSchema.default('gemini-3.1-flash-lite'),
   /** What to pay attention to besides. */
   prompt: z.string().trim().max(20_000).optional(),
   revisedPrompt,

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { GECKO } from '../domain/model-call.ts';
+import { GECKO, modelIdSchema } from '../domain/model-call.ts';
 import type { RecipeContext } from '../engine/recipe.ts';
 import { geckoJudge } from './gecko.ts';
 import { type Judge, rubricJudge } from './judge.ts';
 
 /** Settings of every recipe that has pictures generated and judged. */
 export const pictureSettings = {
-  textModel: z.string().min(1).default('gemini-3.1-flash-lite'),
-  imageModel: z.string().min(1).default('gemini-nano-banana-2.1'),
-  judgeModel: z.string().min(1).default('gemini-3.8-flash'),
+  textModel: modelIdSchema.default('gemini-3.1-flash-lite'),
+  imageModel: modelIdSchema.default('gemini-nano-banana-2.1'),
+  judgeModel: modelIdSchema.default('gemini-3.8-flash'),
   judge: z.enum(['rubric', GECKO]).default('rubric'),
   maxAttempts: z.number().int().min(1).max(10).default(3),
   aspectRatio: z

@@ -213,6 +213,14 @@ export function apiContract(open: () => Promise<ApiSubject>): void {
     subject.release();
     expect((await watched).at(-1)).toMatchObject({ event: 'complete', data: { state: 'cancelled' } });
     expect(await api.post('/api/batch/cancel', {})).toMatchObject({ status: 409 });
+    subject.hold();
+    const other = await start('beside', ['a-first.png']);
+    expect(await api.post('/api/batch/resume', { batch_id: id })).toMatchObject({
+      status: 409,
+      body: { error: { code: 'batch_running', batch_id: other } },
+    });
+    subject.release();
+    await api.watch(other, { after: '0' });
     expect(await api.post('/api/batch/resume', { batch_id: id })).toMatchObject({
       status: 202,
       body: { batch_id: id, state: 'running' },
@@ -226,7 +234,7 @@ export function apiContract(open: () => Promise<ApiSubject>): void {
 
   it('lets in only who has the token, or the cookie that is given for it', async () => {
     expect((await api.bare('/healthz')).status).toBe(200);
-    for (const path of ['/', '/openapi.json', '/api/batches', `/api/batches/${batch}/files/report.html`, '/nowhere']) {
+    for (const path of ['/openapi.json', '/api/batches', `/api/batches/${batch}/files/report.html`, '/nowhere']) {
       const refused = await api.bare(path);
       expect({ path, status: refused.status }).toEqual({ path, status: 401 });
       expect(await refused.json()).toMatchObject({ error: { code: 'auth_failed' } });

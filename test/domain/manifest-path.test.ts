@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isBelow, resolveRowPath } from '../../functions/domain/manifest-path.ts';
+import { isBelow, isOpenBelow, resolveRowPath } from '../../functions/domain/manifest-path.ts';
 
 const DISK = '/shop/data/catalog.csv';
 const BUCKET = 'gs://shop/data/catalog.csv';
@@ -48,5 +48,17 @@ describe('the file that a row means', () => {
     ['/photos/mug.jpg', [], false],
   ])('%s is below one of %j: %s', (uri, places, expected) => {
     expect(isBelow(uri, places)).toBe(expected);
+  });
+
+  it.each([
+    ['/photos/mug.jpg', ['/photos'], true],
+    ['/home/.shop/mug.jpg', ['/home/.shop'], true],
+    ['/photos/.env', ['/photos'], false],
+    ['/photos/.git/config', ['/photos'], false],
+    ['/photos/a/.b/c.txt', ['/photos', '/photos/a/.b'], true],
+    ['gs://shop/.keys/a.txt', ['gs://shop'], false],
+    ['/elsewhere/mug.jpg', ['/photos'], false],
+  ])('%s lies openly below one of %j: %s', (uri, places, expected) => {
+    expect(isOpenBelow(uri, places)).toBe(expected);
   });
 });

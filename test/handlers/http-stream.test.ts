@@ -30,3 +30,16 @@ it('tells a batch from its beginning to its report', async () => {
   expect(events.every((event) => event.id !== undefined)).toBe(true);
   expect(new Set(ends.map((end) => end.id)).size).toBe(3);
 });
+
+it('begins no stream for those who only ask for the head of the answer', async () => {
+  const { post, fetch, photos } = await httpWorld(['a-first.png']);
+  await post('/api/batch/start', { prefix: photos });
+  // More than may watch.
+  for (let count = 0; count < 1_001; count++) {
+    const answer = await fetch('/api/batch/status', { method: 'HEAD' });
+    expect(answer.headers.get('content-type')).toBe('text/event-stream');
+  }
+  const stream = await fetch('/api/batch/status');
+  expect(stream.status).toBe(200);
+  await stream.body?.cancel();
+});

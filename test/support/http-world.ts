@@ -41,7 +41,7 @@ export async function httpWorld(names: readonly string[], options: Partial<HttpO
       stop: stop.signal,
     },
   );
-  const api = httpApi(app, {
+  const httpOptions: HttpOptions = {
     ...{ version: '1.2.3', streamMs: 60_000 },
     ...options,
     start: {
@@ -57,7 +57,8 @@ export async function httpWorld(names: readonly string[], options: Partial<HttpO
       exclude: [],
       ...options.start,
     },
-  });
+  };
+  const api = httpApi(app, httpOptions);
   const fetch = async (path: string, init: RequestInit = {}) => await api.request(path, init);
   const authorization = `Bearer ${options.token}`;
   const described = await fetch('/openapi.json', { headers: { authorization } });
@@ -69,7 +70,7 @@ export async function httpWorld(names: readonly string[], options: Partial<HttpO
     return { status: response.status, body };
   };
   return {
-    ...{ app, photos, fetch, root: root.path },
+    ...{ app, photos, fetch, root: root.path, options: httpOptions },
     /** Answers in JSON are compared with what is said of them in the OpenAPI document. */
     get: (path: string) => ask('GET', path, { headers: { accept: 'application/json', authorization } }),
     post: (path: string, body: unknown) =>
