@@ -1,42 +1,17 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
-import { z } from 'zod';
 import { type PriceTable, priceTableSchema } from './domain/cost.ts';
 import { refuseInside } from './domain/drop-gate.ts';
+import { type EmbeddingSettings, freePrices } from './domain/embedding-settings.ts';
 import { ProofsheetError } from './domain/errors.ts';
-import { GECKO } from './domain/model-call.ts';
 import { DEFAULT_MAX_FILE_BYTES } from './domain/selection.ts';
+import { type FileSettings, settingsFileSchema } from './domain/settings-file.ts';
 
 const DAY_SECONDS = 86_400;
-
-/** What `proofsheet.yaml` may say. Every word has a flag or an environment variable of the same meaning. */
-const fileSchema = z.strictObject({
-  home: z.string().optional(),
-  outputDir: z.string().optional(),
-  textModel: z.string().optional(),
-  imageModel: z.string().optional(),
-  judgeModel: z.string().optional(),
-  judge: z.enum(['rubric', GECKO]).optional(),
-  judgeBucket: z.string().optional(),
-  judgeLocation: z.string().optional(),
-  threshold: z.number().min(0).max(1).optional(),
-  maxAttempts: z.number().int().min(1).max(10).optional(),
-  maxConcurrent: z.number().int().min(1).max(1000).optional(),
-  maxRetries: z.number().int().min(1).max(20).optional(),
-  /** Seconds. */
-  timeout: z.number().min(1).max(600).optional(),
-  /** Days after which an unfinished batch is cancelled. */
-  maxBatchDays: z.number().int().min(1).max(365).optional(),
-  dropQuietSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
-  dropGraceSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
-  /** Prices that replace or add to the built-in ones. */
-  prices: priceTableSchema.optional(),
-});
-type FileSettings = z.infer<typeof fileSchema>;
 
 /** How Gemini is reached; undefined when nothing is configured. */
 export type GeminiAuth =
@@ -64,6 +39,7 @@ export interface Settings {
   readonly api: ApiSettings;
   readonly cloud: CloudSettings;
   readonly drop: DropSettings;
+  readonly embedding: EmbeddingSettings;
 }
 
 /** Files put into the watched bucket or folder. */
@@ -118,11 +94,12 @@ export function loadSettings(sources: SettingsSources): Settings {
   const file = configFile(sources);
   const baseUrl = usesVertex(env) ? env.GOOGLE_VERTEX_BASE_URL : env.GOOGLE_GEMINI_BASE_URL;
   const auth = geminiAuth(env);
+  const home = resolve(
+    sources.cwd,
+    sources.flags.home ?? env.PROOFSHEET_HOME ?? file.home ?? join(homedir(), '.proofsheet'),
+  );
   return Object.freeze({
-    home: resolve(
-      sources.cwd,
-      sources.flags.home ?? env.PROOFSHEET_HOME ?? file.home ?? join(homedir(), '.proofsheet'),
-    ),
+    home,
     outputDir: resolve(sources.cwd, env.OUTPUT_DIR ?? file.outputDir ?? 'output'),
     gemini: { ...(auth && { auth }), ...(baseUrl && { baseUrl }) },
     gecko: geckoSettings(env, file),
@@ -132,7 +109,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     timeoutMs: (file.timeout ?? 120) * 1000,
     maxFileBytes: DEFAULT_MAX_FILE_BYTES,
     batchAgeMs: (wholeNumber(env, 'MAX_BATCH_DAYS', 365) ?? file.maxBatchDays ?? 7) * 86_400_000,
-    prices: mergedPrices(file),
+    prices: mergedPrices(env, file),
     api: {
       ...(env.API_TOKEN && { token: env.API_TOKEN }),
       maxRunningBatches: wholeNumber(env, 'MAX_RUNNING_BATCHES', 1000) ?? 1,
@@ -143,6 +120,7 @@ export function loadSettings(sources: SettingsSources): Settings {
       quietMs: 1000 * (wholeNumber(env, 'DROP_QUIET_SECONDS', DAY_SECONDS) ?? file.dropQuietSeconds ?? 120),
       graceMs: 1000 * (wholeNumber(env, 'DROP_GRACE_SECONDS', DAY_SECONDS) ?? file.dropGraceSeconds ?? 20),
     },
+    embedding: embeddingSettings(file, home, sources.cwd),
   });
 }
 
@@ -233,8 +211,37 @@ function recipeSettings(env: Env, file: FileSettings): Record<string, unknown> {
     judge: env.JUDGE ?? file.judge,
     threshold: file.threshold,
     maxAttempts: file.maxAttempts,
+    ...embeddingModels(env, file),
+    dimensions: file.embedding?.dimensions,
+    collection: file.embedding?.collection,
+    weights: file.embedding?.weights,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function embeddingModels(env: Env, { embedding }: FileSettings) {
+  return {
+    semanticModel: env.EMBEDDING_MODEL ?? embedding?.semanticModel,
+    visualModel: env.VISUAL_EMBEDDING_MODEL ?? embedding?.visualModel,
+  };
+}
+
+function embeddingSettings({ embedding = {} }: FileSettings, home: string, cwd: string): EmbeddingSettings {
+  const {
+    referencesDir = 'data/references',
+    scrapedDir = 'data/scraped',
+    batchSize = 32,
+    modelDir,
+    threads,
+  } = embedding;
+  const placeOf = (place: string) => (place.startsWith('gs://') ? place : resolve(cwd, place));
+  return {
+    referencesDir: placeOf(referencesDir),
+    scrapedDir: placeOf(scrapedDir),
+    batchSize,
+    modelDir: modelDir === undefined ? join(home, 'models') : resolve(cwd, modelDir),
+    threads: threads ?? Math.max(1, Math.min(4, availableParallelism() - 1)),
+  };
 }
 
 function wholeNumber(env: Env, name: string, max: number): number | undefined {
@@ -249,7 +256,7 @@ function configFile(sources: SettingsSources): FileSettings {
   const named = sources.flags.config;
   const path = resolve(sources.cwd, named ?? 'proofsheet.yaml');
   if (named === undefined && !existsSync(path)) return {};
-  const parsed = fileSchema.safeParse(readYaml(path) ?? {});
+  const parsed = settingsFileSchema.safeParse(readYaml(path) ?? {});
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new ProofsheetError('usage', `${path}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}; correct it.`);
@@ -274,9 +281,9 @@ function readYaml(path: string): unknown {
   }
 }
 
-function mergedPrices(file: FileSettings): PriceTable {
+function mergedPrices(env: Env, file: FileSettings): PriceTable {
   const builtIn = priceTableSchema.parse(readYaml(fileURLToPath(new URL('./prices.yaml', import.meta.url))));
-  if (file.prices === undefined) return builtIn;
-  const { asOf, lanes, models } = file.prices;
-  return { asOf, lanes: { ...builtIn.lanes, ...lanes }, models: { ...builtIn.models, ...models } };
+  const { asOf, lanes, models } = file.prices ?? { asOf: builtIn.asOf };
+  const free = freePrices(Object.values(embeddingModels(env, file)));
+  return { asOf, lanes: { ...builtIn.lanes, ...lanes }, models: { ...builtIn.models, ...free, ...models } };
 }

@@ -9,6 +9,7 @@ import type { TextPlace, TextRecord } from '../lib/read-records.ts';
 import type { App } from './app.ts';
 import { type Candidate, considerCandidate, type Ignored, type PlannedBatch } from './consider-entry.ts';
 import type { Manifest } from './open-manifest.ts';
+import { recipeNamed } from './recipe-settings.ts';
 
 const LOOKS_AT_ONCE = 16;
 
@@ -23,10 +24,11 @@ export async function manifestPage(
   if (from === 'changed') {
     return { candidates: [{ kind: 'ignored', reason: `manifest that changed while it was read (${manifest.name})` }] };
   }
+  const picturesPerRow = recipeNamed(app, batch.recipe).keeps === undefined ? Number.POSITIVE_INFINITY : 1;
   const candidates: Candidate[] = [];
   let next: TextPlace | undefined;
   for await (const record of manifest.rows(from)) {
-    candidates.push(...candidatesOf(batch, manifest, record));
+    candidates.push(...candidatesOf(batch, manifest, record, picturesPerRow));
     if (candidates.length < page.limit) continue;
     next = record.next;
     break;
@@ -44,11 +46,11 @@ function placeOf(manifest: Manifest, after: string): TextPlace | undefined | 'ch
   return version === manifest.version ? { offset: Number(offset), line: Number(line) } : 'changed';
 }
 
-function candidatesOf(batch: PlannedBatch, manifest: Manifest, record: TextRecord<unknown>): Candidate[] {
+function candidatesOf(batch: PlannedBatch, manifest: Manifest, record: TextRecord<unknown>, most: number): Candidate[] {
   if ('problem' in record) return [badRow(manifest, record, record.problem, {})];
   const row = manifestRow(record.value);
   if ('problem' in row) return [badRow(manifest, record, row.problem, row.columns)];
-  return row.paths.map((path, index) => {
+  return row.paths.slice(0, most).map((path, index) => {
     const resolved = resolveRowPath(manifest.uri, path);
     if ('problem' in resolved) return badRow(manifest, record, resolved.problem, row.columns);
     const problem = placeProblem(resolved.uri, path, batch.selection);

@@ -1,11 +1,12 @@
 import { type Batch, type Item, settledOf } from '../domain/batch.ts';
 import type { App } from './app.ts';
 import type { Considered } from './consider-entry.ts';
+import { withKnownEmbeddings } from './known-embeddings.ts';
 
 /** Adds what is to become items to the batch and announces those that are open. Gives them all. */
 export async function addPage(app: App, batch: Batch, considered: readonly Considered[]): Promise<Item[]> {
   const inputs = considered.flatMap((entry) => (entry.kind === 'item' ? [entry.item] : []));
-  const items = await app.batches.addItems(batch.id, inputs);
+  const items = await app.batches.addItems(batch.id, await withKnownEmbeddings(app, batch, inputs));
   await announce(
     app,
     batch,

@@ -8,6 +8,7 @@ import { writeItemOutputs } from '../report/outputs.ts';
 import type { App } from './app.ts';
 import { announceIfComplete } from './completion.ts';
 import { type PreparedInput, storeThumbnail } from './prepare-input.ts';
+import { storeEmbedding } from './store-embedding.ts';
 
 /** How an item ends. */
 export type Ending =
@@ -17,7 +18,7 @@ export type Ending =
   | { state: 'cancelled'; message: string };
 
 /**
- * Writes the item's results, then settles it: a settled item's files are there. Both may be repeated after a crash in between. Wakes the
+ * Writes the item's results, then settles it: a settled item's files, and its vectors where it has some, are there. Both may be repeated after a crash in between. Wakes the
  * finaliser where the item was the last of its shard, and of the batch.
  */
 export async function settleItem(
@@ -31,6 +32,7 @@ export async function settleItem(
   const detail = await detailOf(app, ending, steps, prepared);
   const summary = summaryOf(ending, steps, detail, claim.item.summary);
   const settlement = { state: ending.state satisfies TerminalState, summary, detail };
+  if ('outcome' in ending) await storeEmbedding(app, batch, claim.item, steps);
   await writeItemOutputs(app.files, batch, claim.item, settlement);
   const { shardFull } = await app.journal.settle(claim, settlement);
   app.log.info(

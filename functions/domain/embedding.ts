@@ -19,6 +19,13 @@ export type FusionWeights = z.infer<typeof fusionWeightsSchema>;
 
 export const DEFAULT_WEIGHTS: FusionWeights = { semantic: 0.6, visual: 0.4 };
 
+/** What a recipe keeps of every item: where its vectors go, and what is said with them. */
+export interface Keeping {
+  space: VectorSpace;
+  weights: FusionWeights;
+  source: EntryFacts['source'];
+}
+
 /** What is known of an embedded picture, to show it and to filter by. Texts are empty where nothing is known. */
 export const entryFactsSchema = z.object({
   title: z.string(),
@@ -30,8 +37,6 @@ export const entryFactsSchema = z.object({
   /** Where the picture lies. */
   path: z.string(),
   source: z.enum(['references', 'scraped']),
-  /** The input (folder or manifest) that brought it last. */
-  origin: z.string(),
   /** What the catalogue calls the product. */
   sku: z.string(),
 });
@@ -76,6 +81,15 @@ export function dot(a: Float32Array, b: Float32Array): number {
   let sum = 0;
   for (let index = 0; index < a.length; index += 1) sum += (a[index] ?? 0) * (b[index] ?? 0);
   return sum;
+}
+
+/** A vector as text, for journals: base64 of 32-bit floats, little-endian. */
+export function vectorText(vector: Float32Array): string {
+  return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');
+}
+
+export function vectorFromText(text: string): Float32Array {
+  return vectorFromBytes(Buffer.from(text, 'base64'));
 }
 
 /** Copied, because floats must begin at a multiple of four. */

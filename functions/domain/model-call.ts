@@ -37,11 +37,11 @@ export type Criterion = z.infer<typeof criterionSchema>;
 
 /**
  * What is asked of a model, or of a judging service: `rubric` asks it for the criteria that follow from a text, `judge` which
- * of these criteria a picture meets. Files are named, never inlined, so a request is small, can be recorded and parked, and has a
+ * of these criteria a picture meets; `embed` asks an encoder for the vector of one picture or text. Files are named, never inlined, so a request is small, can be recorded and parked, and has a
  * stable fingerprint.
  */
 export const modelRequestSchema = z.object({
-  kind: z.enum(['text', 'json', 'image', 'rubric', 'judge']),
+  kind: z.enum(['text', 'json', 'image', 'rubric', 'judge', 'embed']),
   model: z.string(),
   system: z.string().optional(),
   parts: z.array(partSchema).min(1),
@@ -50,6 +50,8 @@ export const modelRequestSchema = z.object({
   maxOutputTokens: z.number().int().positive().optional(),
   /** e.g. `1:1`, for kind `image`. */
   aspectRatio: z.string().optional(),
+  /** Length of the vector, for kind `embed`, where the model offers several. */
+  dimensions: z.number().int().positive().optional(),
   /** The frozen rubric, for kind `judge`. */
   criteria: z.array(criterionSchema).optional(),
 });
@@ -97,7 +99,7 @@ export const judgeAnswerSchema = z.object({
 });
 export type JudgeAnswer = z.infer<typeof judgeAnswerSchema>;
 
-/** A useful answer: `image` for kind image, `text` for all others (JSON unparsed). */
+/** A useful answer: `image` for kind image, `text` for all others (JSON unparsed; a vector of length 1 as `vectorText`). */
 export interface ModelAnswer extends PaidAnswer {
   text?: string;
   image?: { bytes: Uint8Array; mimeType: string };

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { vectorFromText } from '../domain/embedding.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { StepOutcome } from '../domain/journal.ts';
 import type { FileRef, ModelRequest, PaidAnswer } from '../domain/model-call.ts';
@@ -35,6 +36,13 @@ export function jsonOf<T>(outcome: StepOutcome & { ok: true }, shape: z.ZodType<
   );
 }
 
+/** Fails with `malformed_answer` for what is no vector. */
+export function vectorOf(outcome: StepOutcome & { ok: true }): Float32Array {
+  const vector = vectorFromText(textOf(outcome));
+  if (vector.length > 0 && vector.every(Number.isFinite)) return vector;
+  throw new ProofsheetError('malformed_answer', 'The encoder returned numbers that are no vector.');
+}
+
 function schemaOf(shape: z.ZodType): Record<string, unknown> {
   const { $schema: _, ...jsonSchema } = z.toJSONSchema(shape);
   return jsonSchema;
@@ -55,8 +63,8 @@ export function askingAgain(request: ModelRequest, { code, message }: Proofsheet
     const used = request.maxOutputTokens ?? paid.usage.output + paid.usage.thoughts;
     return { ...request, maxOutputTokens: Math.min(MAX_OUTPUT_TOKENS, Math.max(4096, used * 2)) };
   }
-  // What a judging service is told is data; a remark would be judged as well.
-  if (request.kind === 'rubric' || request.kind === 'judge') return request;
+  // What a judging service or an encoder is told is data; a remark would be judged as well.
+  if (request.kind === 'rubric' || request.kind === 'judge' || request.kind === 'embed') return request;
   const remark = request.kind === 'image' ? ONE_PICTURE : ONE_ANSWER;
   const fault = code === 'malformed_answer' ? `Your last answer could not be used. ${message}\n` : '';
   return { ...request, parts: [...request.parts, { text: `${fault}${remark}` }] };

@@ -44,12 +44,12 @@ interface CallRecord {
   tookMs: number;
 }
 
-/** Every call waits for its wave, but those to a judging service, which takes no waves: they are made now. */
+/** Every call waits for its wave, but those to judging services and encoders, which take no waves: they are made now. */
 export function parkingLane(now: Lane): Lane {
   return {
     perform(request, stop) {
-      const isJudging = request.kind === 'rubric' || request.kind === 'judge';
-      return isJudging ? now.perform(request, stop) : Promise.resolve({ kind: 'parked' });
+      const isNow = request.kind === 'rubric' || request.kind === 'judge' || request.kind === 'embed';
+      return isNow ? now.perform(request, stop) : Promise.resolve({ kind: 'parked' });
     },
   };
 }

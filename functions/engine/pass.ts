@@ -12,7 +12,7 @@ import type { Outcome } from '../domain/outcome.ts';
 import { mayAskAgain } from '../domain/retry.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { Clock, Files } from '../platform/ports.ts';
-import { askingAgain, fileOf, jsonOf, jsonRequest, textOf } from './answers.ts';
+import { askingAgain, fileOf, jsonOf, jsonRequest, textOf, vectorOf } from './answers.ts';
 import { bothOf, type Interruption, type Lane, type LaneResult, NOT_BEGUN } from './lane.ts';
 import type { Recipe, RecipeContext, StepAnswer } from './recipe.ts';
 import { StepHistory } from './step-history.ts';
@@ -109,6 +109,7 @@ class Pass {
       rubric: (step, request) =>
         this.#ask(step, { ...request, kind: 'rubric' }, (out) => jsonOf(out, rubricAnswerSchema)),
       judge: (step, request) => this.#ask(step, { ...request, kind: 'judge' }, (out) => jsonOf(out, judgeAnswerSchema)),
+      embed: (step, request) => this.#ask(step, { ...request, kind: 'embed' }, vectorOf),
       beginAttempt: (n) => {
         this.#attempt = n;
       },

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Keeping } from '../domain/embedding.ts';
 import type { FileRef, JudgeAnswer, ModelRequest, RubricAnswer } from '../domain/model-call.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Intake } from '../domain/selection.ts';
@@ -24,6 +25,11 @@ export interface Recipe<Settings = unknown> {
   models(settings: Settings): string[];
   /** Calls of one item that passes at once, and of one that uses all its rounds, without repeated questions. */
   callsPerItem(settings: Settings): { least: number; most: number };
+  /**
+   * Only of recipes whose steps `semantic` and `visual` are vectors: they go to the vector store when an item has passed, and an item whose
+   * content is there already is skipped, whatever earlier batches did. Of a row of a manifest only the first picture is taken.
+   */
+  keeps?(settings: Settings): Keeping;
   run(context: RecipeContext<Settings>): Promise<Outcome>;
 }
 
@@ -53,6 +59,8 @@ export interface RecipeContext<Settings> {
   rubric(step: string, request: RequestOf): Promise<StepAnswer<RubricAnswer>>;
   /** What a judging service finds in a picture by `criteria`. */
   judge(step: string, request: RequestOf): Promise<StepAnswer<JudgeAnswer>>;
+  /** The vector of a picture, of length 1. */
+  embed(step: string, request: RequestOf): Promise<StepAnswer<Float32Array>>;
   /** The round (from 1) that the following steps belong to. */
   beginAttempt(n: number): void;
 }

@@ -17,7 +17,7 @@ const FACTS: EntryFacts = {
     url: 'https://shop.example/mug',
     path: '/photos/mug.jpg',
     source: 'scraped',
-    origin: '/catalog.json',
+
     sku: '6E92',
   },
 };

@@ -11,7 +11,7 @@ export interface Call {
   readonly n: number;
   readonly path: string;
   readonly model: string;
-  readonly kind: 'text' | 'json' | 'image';
+  readonly kind: 'text' | 'json' | 'image' | 'embed';
   /** Value of x-goog-api-key and of Authorization. */
   readonly key: string | undefined;
   readonly authorization: string | undefined;
@@ -23,8 +23,17 @@ export interface Call {
   readonly images: readonly { mimeType: string; bytes: number; sha256: string; data: Buffer }[];
 }
 
+interface RequestContent {
+  role?: string;
+  parts?: { text?: string; inlineData?: { mimeType: string; data: string } }[];
+}
+
 export interface RequestBody {
-  contents?: { role?: string; parts?: { text?: string; inlineData?: { mimeType: string; data: string } }[] }[];
+  contents?: RequestContent[];
+  /** Of an encoder: a list from the Gemini API, one content from Vertex AI. */
+  requests?: { content: RequestContent; outputDimensionality?: number; [member: string]: unknown }[];
+  content?: RequestContent;
+  embedContentConfig?: Record<string, unknown>;
   systemInstruction?: { parts?: { text?: string }[] };
   generationConfig?: Record<string, unknown>;
   serviceTier?: string;
@@ -173,14 +182,37 @@ const DEFAULT_BODIES = {
 };
 
 function defaultBody(call: Call): Buffer {
+  if (call.kind === 'embed') return Buffer.from(JSON.stringify(embeddingReply(call.body)));
   return DEFAULT_BODIES[call.kind];
+}
+
+/** A vector that follows from the bytes of the request, of the length asked for. */
+function embeddingReply({ requests, content, embedContentConfig }: RequestBody): Reply {
+  const contents = requests?.map((one) => one.content) ?? (content ? [content] : []);
+  const length = Number(requests?.[0]?.outputDimensionality ?? embedContentConfig?.outputDimensionality ?? 3072);
+  const embeddings = contents.map((one) => {
+    const seed = createHash('sha256').update(JSON.stringify(one)).digest();
+    return { values: Array.from({ length }, (_, n) => ((seed[n % seed.length] ?? 0) - 127.5) / (64 + n)) };
+  });
+  const promptTokenCount = 258 * contents.length;
+  const usageMetadata = {
+    promptTokenCount,
+    promptTokensDetails: [{ modality: 'IMAGE', tokenCount: promptTokenCount }],
+  };
+  return { ...(requests ? { embeddings } : { embedding: embeddings[0] }), usageMetadata };
+}
+
+/** All contents of a request, whatever it asks for. */
+function contentsOf(body: RequestBody): RequestContent[] {
+  const embedded = body.requests?.map(({ content }) => content) ?? (body.content ? [body.content] : []);
+  return [...(body.contents ?? []), ...embedded];
 }
 
 /** Only a quick look at the body; it is parsed when somebody asks for its content. */
 function readCall(n: number, request: IncomingMessage, path: string, chunks: readonly Buffer[]): Call {
   const raw = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
   const body = once(() => JSON.parse(raw.toString('utf8')) as RequestBody);
-  const parts = once(() => (body().contents ?? []).flatMap((content) => content.parts ?? []));
+  const parts = once(() => contentsOf(body()).flatMap((content) => content.parts ?? []));
   const images = once(() =>
     parts().flatMap(({ inlineData }) => {
       if (inlineData === undefined) return [];
@@ -193,7 +225,7 @@ function readCall(n: number, request: IncomingMessage, path: string, chunks: rea
     n,
     path,
     model: modelOf(path),
-    kind: kindOf(raw),
+    kind: /:(batchE|e)mbedContents?$/.test(path) ? 'embed' : kindOf(raw),
     key: request.headers['x-goog-api-key']?.toString(),
     authorization: request.headers.authorization,
     get body() {
@@ -215,7 +247,7 @@ function readCall(n: number, request: IncomingMessage, path: string, chunks: rea
 function keep(call: Call): Omit<CallRecord, 'status' | 'paid' | 'startedAt' | 'endedAt'> {
   const images = call.images.map(({ mimeType, bytes, sha256 }) => ({ mimeType, bytes, sha256 }));
   const body = structuredClone(call.body);
-  for (const part of (body.contents ?? []).flatMap((content) => content.parts ?? [])) {
+  for (const part of contentsOf(body).flatMap((content) => content.parts ?? [])) {
     if (part.inlineData) part.inlineData.data = `${part.inlineData.data.length} characters of base64`;
   }
   const { n, path, model, kind, key, authorization, prompt, system } = call;
@@ -238,7 +270,7 @@ function refusalOf(request: IncomingMessage, path: string, { keys, models }: Gem
     const reason = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' };
     return googleError(400, 'INVALID_ARGUMENT', 'API key not valid. Please pass a valid API key.', [reason]);
   }
-  if (request.method === 'POST' && !path.includes(':generateContent')) {
+  if (request.method === 'POST' && !/:(generateContent|batchEmbedContents|embedContent)\b/.test(path)) {
     return googleError(404, 'NOT_FOUND', `No such method: ${path}`);
   }
   const model = modelOf(path);

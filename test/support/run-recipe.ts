@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { vectorFromText } from '../../functions/domain/embedding.ts';
 import { ProofsheetError } from '../../functions/domain/errors.ts';
 import {
   type FileRef,
@@ -68,6 +69,10 @@ export async function runRecipe<Settings>(
     },
     rubric: (step, request) => jsonStep(call, step, { ...request, kind: 'rubric' }, rubricAnswerSchema),
     judge: (step, request) => jsonStep(call, step, { ...request, kind: 'judge' }, judgeAnswerSchema),
+    async embed(step, request) {
+      const answer = await call(step, { ...request, kind: 'embed' });
+      return { value: vectorFromText(answer.text ?? ''), modelVersion: answer.modelVersion };
+    },
     async image(step, request) {
       const answer = await call(step, { ...request, kind: 'image' });
       if (answer.image === undefined) throw new ProofsheetError('no_image', 'no picture');

@@ -4,6 +4,7 @@ import type { LaneName, ModelRequest } from '../../domain/model-call.ts';
 import type { CallOptions, Models } from '../ports.ts';
 import { withinCallLimit } from './call-limit.ts';
 import { readAnswer } from './gemini-answer.ts';
+import { readEmbedding, toEmbedRequest } from './gemini-embedding.ts';
 import { translateFailure } from './gemini-errors.ts';
 import { type OpenFile, toGeminiRequest } from './gemini-request.ts';
 
@@ -76,6 +77,8 @@ export function geminiModels(options: GeminiOptions): Models {
           `A call of ${request.model} in the batch lane was sent as a single call.`,
         );
       }
+      if (request.kind === 'embed')
+        return readEmbedding(await send(request.model, callOptions, embed(request, options.open)), request);
       const raw = await send(request.model, callOptions, generate(request, callOptions.lane, options.open));
       return readAnswer(raw, request);
     },
@@ -135,6 +138,14 @@ function generate(request: ModelRequest, lane: LaneName, open: OpenFile) {
         automaticContinuation: false,
       },
     });
+  };
+}
+
+function embed(request: ModelRequest, open: OpenFile) {
+  return async (client: GoogleGenAI, abortSignal: AbortSignal): Promise<unknown> => {
+    const { config, ...what } = await toEmbedRequest(request, open);
+    abortSignal.throwIfAborted();
+    return client.models.embedContent({ ...what, config: { ...config, abortSignal } });
   };
 }
 

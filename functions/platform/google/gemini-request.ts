@@ -37,7 +37,7 @@ function configOf(request: ModelRequest): GenerateContentConfig {
 }
 
 /** Texts go as text: not every model takes them as files, and none takes all their types. */
-function filePart({ mimeType }: FileRef, bytes: Uint8Array): GeminiPart {
+export function filePart({ mimeType }: FileRef, bytes: Uint8Array): GeminiPart {
   if (mimeType === 'text/plain') return { text: new TextDecoder().decode(bytes) };
   return { inlineData: { mimeType, data: base64Of(bytes) } };
 }

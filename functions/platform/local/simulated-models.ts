@@ -1,11 +1,14 @@
 import { z } from 'zod';
+import { vectorText } from '../../domain/embedding.ts';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileRef, ModelAnswer, ModelRequest, Usage } from '../../domain/model-call.ts';
 import { hashOf } from '../../lib/hash.ts';
 import type { Clock, Models } from '../ports.ts';
+import { SIMULATED_MODEL_IDS } from './model-router.ts';
 import { prominentColours } from './simulated-colour-facts.ts';
 import { describePdf, describeText } from './simulated-document.ts';
 import { editPicture } from './simulated-edit.ts';
+import { colourVector, shapeVector } from './simulated-encoder.ts';
 import { type Facts, simulatedValue } from './simulated-json.ts';
 import { answerFrom, describeMeasured, isEntailed, questionsFrom } from './simulated-judge.ts';
 import { makePicture } from './simulated-picture.ts';
@@ -58,8 +61,27 @@ async function answer(asking: Asking): Promise<ModelAnswer> {
     const bytes = await picture(asking);
     return { ...common, usage: usageOf(asking, ''), image: { bytes, mimeType: 'image/jpeg' } };
   }
+  if (request.kind === 'embed') {
+    return {
+      ...common,
+      modelVersion: request.model,
+      usage: usageOf(asking, ''),
+      text: vectorText(await vectorOf(asking)),
+    };
+  }
   const text = request.kind === 'json' ? JSON.stringify(await json(asking)) : await words(asking);
   return { ...common, usage: usageOf(asking, text), text };
+}
+
+async function vectorOf({ request, file, open }: Asking): Promise<Float32Array> {
+  if (file === undefined) {
+    throw new ProofsheetError(
+      'invalid_request',
+      `The built-in encoder ${request.model} measures pictures and knows no words; search by a picture, or set EMBEDDING_MODEL to gemini-embedding-2 or clip:<model> and embed again.`,
+    );
+  }
+  const bytes = await open(file);
+  return request.model === SIMULATED_MODEL_IDS.visualModel ? await shapeVector(bytes) : await colourVector(bytes);
 }
 
 async function words({ text, file, open }: Asking): Promise<string> {
