@@ -82,6 +82,8 @@ locals {
   environment = {
     # Where the build left what it compiled ahead (`gcp-build` in package.json); Node itself reads this.
     NODE_COMPILE_CACHE   = "/workspace/.compile-cache"
+    # The framework parses bodies itself; otherwise it answers a broken one with its own stack trace.
+    NODE_ENV             = "production"
     GOOGLE_CLOUD_PROJECT = var.project
     FIRESTORE_DATABASE   = google_firestore_database.this.name
     PROCESS_TOPIC        = google_pubsub_topic.this["process"].name

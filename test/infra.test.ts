@@ -123,8 +123,8 @@ describe('the functions', () => {
   });
 
   it('are told only what functions/settings.ts reads, and all that they need', () => {
-    // Beside what the settings read, the folder in which Node looks for what was compiled ahead.
-    const read = namesInSettings().add('NODE_COMPILE_CACHE');
+    // Beside what the settings read, what Node and the framework read.
+    const read = namesInSettings().add('NODE_COMPILE_CACHE').add('NODE_ENV');
     const common = Object.keys(infra.locals.environment as Body);
     for (const [name, { environment, secrets }] of Object.entries(functions)) {
       const told = [...common, ...Object.keys(environment as Body), ...Object.keys(secrets as Body)];

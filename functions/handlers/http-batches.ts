@@ -33,7 +33,7 @@ export function batchEndpoints(app: App): Endpoint[] {
         },
       },
       async ({ query: { limit, cursor } }) => {
-        const batches = await app.batches.list({ limit, ...(cursor !== undefined && { after: cursor }) });
+        const batches = await app.batches.list({ limit, ...(cursor && { after: cursor }) });
         const next = batches.length < limit ? undefined : batches.at(-1)?.id;
         return { batches: await Promise.all(batches.map(documentOf)), next_cursor: next ?? null };
       },

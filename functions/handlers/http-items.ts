@@ -52,7 +52,7 @@ function listEndpoint(app: App): Endpoint {
     },
     async ({ params, query: { limit, cursor, state, reviewed } }) => {
       const batch = await batchNamed(app, params.id);
-      const from = { limit, ...(cursor !== undefined && { after: cursor }) };
+      const from = { limit, ...(cursor && { after: cursor }) };
       const some = reviewed ? { reviewed: true as const } : state && { states: [state] };
       const items = await app.batches.items(batch.id, { ...from, ...some });
       const ids = items.map((item) => item.id);

@@ -101,6 +101,7 @@ function environment(
     ALLOWED_BUCKETS: `${BUCKETS.inbox},${BUCKETS.catalogue}`,
     OUTPUT_BUCKET: BUCKETS.output,
     WORK_BUCKET: BUCKETS.work,
+    NODE_ENV: 'production',
     ...more,
   };
 }

@@ -114,7 +114,7 @@ async function pageOfItems(db: Firestore, batchId: string, page: ItemPage): Prom
   const some = selectedItems(itemsOf(db, batchId), page);
   if (some === undefined) return [];
   const ordered = some.orderBy('__name__').limit(page.limit);
-  return await itemsFrom(page.after === undefined ? ordered : ordered.startAfter(page.after));
+  return await itemsFrom(page.after === undefined ? ordered : ordered.startAfter(itemRef(db, batchId, page.after).id));
 }
 
 function selectedItems(all: Query, page: ItemPage): Query | undefined {
