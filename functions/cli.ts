@@ -17,13 +17,16 @@ import { asProofsheetError, ProofsheetError } from './domain/errors.ts';
 import { jsonLog } from './lib/log.ts';
 import { productVersion } from './lib/product-version.ts';
 import { openGecko, withGecko } from './platform/google/gecko-access.ts';
+import { geminiJobs } from './platform/google/gemini-jobs.ts';
 import { geminiModels } from './platform/google/gemini-models.ts';
 import { stagedPictures } from './platform/google/staged-pictures.ts';
 import { type DiskBounds, diskBounds } from './platform/local/disk-bounds.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
 import { localPlatform } from './platform/local/index.ts';
-import { modelRouter, SIMULATED_SETTINGS } from './platform/local/model-router.ts';
+import { jobsRouter, modelRouter, SIMULATED_SETTINGS } from './platform/local/model-router.ts';
+import { simulatedJobs } from './platform/local/simulated-jobs.ts';
 import { simulatedModels } from './platform/local/simulated-models.ts';
+import { systemClock } from './platform/local/system-clock.ts';
 import { loadSettings, type Settings } from './settings.ts';
 
 const stop = new AbortController();
@@ -80,19 +83,24 @@ function openLocal(settings: Settings, bounds?: DiskBounds): OpenApp {
   const { auth, baseUrl } = settings.gemini;
   const gemini = auth && geminiModels({ auth, open: files.open, ...(baseUrl !== undefined && { baseUrl }) });
   const { gecko, unavailable } = openGeckoOf(settings, files);
-  const models = modelRouter(simulatedModels({ open: files.open }), gemini && withGecko(gemini, gecko));
+  const realJobs =
+    auth?.kind === 'key' ? geminiJobs({ auth, files, ...(baseUrl !== undefined && { baseUrl }) }) : undefined;
+  const simulated = simulatedModels({ open: files.open });
+  const models = modelRouter(simulated, gemini && withGecko(gemini, gecko));
+  const jobs = jobsRouter(simulatedJobs({ models: simulated, files, clock: systemClock() }), realJobs);
   const log = jsonLog((line) => appendLog(settings.home, line), Date.now, ['warn', 'error']);
   let app: App | undefined;
   const local = localPlatform({
     home: settings.home,
     models,
+    jobs,
     log,
     ...(bounds && { bounds }),
     onDeadLetter: async (message, reason) => {
       if (app !== undefined) await settleDeadLetter(app, message, reason);
     },
   });
-  const limits = { batchAgeMs: settings.batchAgeMs };
+  const limits = { batchAgeMs: settings.batchAgeMs, waves: settings.waves };
   app = createApp(local.platform, { prices: settings.prices, unavailable, stop: stop.signal, limits });
   return {
     app,

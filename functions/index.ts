@@ -2,6 +2,7 @@ import { cloudEvent, http, type Request } from '@google-cloud/functions-framewor
 import type { PushRequest } from './handlers/pubsub.ts';
 import { onDemand } from './lib/on-demand.ts';
 import type { Files, Models } from './platform/ports.ts';
+import type { ModelJobs } from './platform/wave-ports.ts';
 import type { Settings } from './settings.ts';
 
 // Cloud root. An instance loads what its function needs with the first request, so that it answers soon after its start.
@@ -131,7 +132,7 @@ async function openApp() {
     import('./platform/local/model-router.ts'),
   ]);
   const settings = loadSettings({ flags: {}, cwd: process.cwd() });
-  const { cloud, prices, batchAgeMs } = settings;
+  const { cloud, prices, batchAgeMs, waves } = settings;
   const { location } = settings.gecko;
   const { gecko, unavailable } = openGecko({ ...settings.gemini, location, pictures: workPictures(cloud) });
   const platform = googlePlatform({
@@ -140,11 +141,12 @@ async function openApp() {
       const service = gemini(settings, open);
       return modelRouter(simulated(open), service && withGecko(service, gecko));
     },
+    jobs: (files) => jobsOf(settings, files),
     clock: systemClock(),
     log: jsonLog((line) => process.stdout.write(line), Date.now, ['info', 'warn', 'error']),
   });
   const { leaseMs, window } = cloud;
-  const limits = { ...CLOUD_LIMITS, window, leaseMs, leaseMarginMs: Math.min(30_000, leaseMs), batchAgeMs };
+  const limits = { ...CLOUD_LIMITS, window, leaseMs, leaseMarginMs: Math.min(30_000, leaseMs), batchAgeMs, waves };
   // Never aborted: on SIGTERM the framework ends the process at once, and what was under way goes on elsewhere after its lease.
   const stop = new AbortController().signal;
   return { settings, app: createApp(platform, { prices, unavailable, stop, limits }) };
@@ -162,6 +164,30 @@ function gemini({ gemini: { auth, baseUrl } }: Settings, open: Files['open']): M
   return onDemand<Models>({ call: true, check: true }, async () => {
     const { geminiModels } = await import('./platform/google/gemini-models.ts');
     return geminiModels({ auth, open, ...(baseUrl !== undefined && { baseUrl }) });
+  });
+}
+
+const JOBS: Record<keyof ModelJobs, true> = {
+  line: true,
+  upload: true,
+  create: true,
+  find: true,
+  get: true,
+  cancel: true,
+  results: true,
+  read: true,
+};
+
+function jobsOf({ gemini: { auth, baseUrl } }: Settings, files: Files): ModelJobs {
+  return onDemand(JOBS, async () => {
+    const [{ jobsRouter }, { simulatedJobs }, { geminiJobs }, { systemClock }] = await Promise.all([
+      import('./platform/local/model-router.ts'),
+      import('./platform/local/simulated-jobs.ts'),
+      import('./platform/google/gemini-jobs.ts'),
+      import('./platform/local/system-clock.ts'),
+    ]);
+    const real = auth?.kind === 'key' ? geminiJobs({ auth, files, ...(baseUrl && { baseUrl }) }) : undefined;
+    return jobsRouter(simulatedJobs({ models: simulated(files.open), files, clock: systemClock() }), real);
   });
 }
 

@@ -10,6 +10,7 @@ import { type EmbeddingSettings, freePrices } from './domain/embedding-settings.
 import { ProofsheetError } from './domain/errors.ts';
 import { DEFAULT_MAX_FILE_BYTES } from './domain/selection.ts';
 import { type FileSettings, settingsFileSchema } from './domain/settings-file.ts';
+import { type WaveLimits, waveLimitsFor } from './domain/wave.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -35,6 +36,8 @@ export interface Settings {
   readonly maxFileBytes: number;
   /** An unfinished batch of this age is cancelled. */
   readonly batchAgeMs: number;
+  /** How jobs of the batch lane are looked after. */
+  readonly waves: WaveLimits;
   readonly prices: PriceTable;
   readonly api: ApiSettings;
   readonly cloud: CloudSettings;
@@ -109,6 +112,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     timeoutMs: (file.timeout ?? 120) * 1000,
     maxFileBytes: DEFAULT_MAX_FILE_BYTES,
     batchAgeMs: (wholeNumber(env, 'MAX_BATCH_DAYS', 365) ?? file.maxBatchDays ?? 7) * 86_400_000,
+    waves: waveLimits(env, file),
     prices: mergedPrices(env, file),
     api: {
       ...(env.API_TOKEN && { token: env.API_TOKEN }),
@@ -242,6 +246,13 @@ function embeddingSettings({ embedding = {} }: FileSettings, home: string, cwd: 
     modelDir: modelDir === undefined ? join(home, 'models') : resolve(cwd, modelDir),
     threads: threads ?? Math.max(1, Math.min(4, availableParallelism() - 1)),
   };
+}
+
+function waveLimits(env: Env, file: FileSettings): WaveLimits {
+  const seconds = Number(env.BATCH_POLL_SECONDS ?? file.batchPollSeconds ?? 30);
+  if (seconds >= 0.05 && seconds <= 3600) return waveLimitsFor(seconds * 1000);
+  const text = `BATCH_POLL_SECONDS is "${env.BATCH_POLL_SECONDS}"; set it to a number from 0.05 to 3600.`;
+  throw new ProofsheetError('usage', text);
 }
 
 function wholeNumber(env: Env, name: string, max: number): number | undefined {

@@ -1,4 +1,5 @@
 import type { PriceTable } from '../domain/cost.ts';
+import { WAVE_LIMITS, type WaveLimits } from '../domain/wave.ts';
 import type { RecipeRegistry } from '../engine/recipe.ts';
 import { type SharedPauses, sharedPauses } from '../engine/shared-pauses.ts';
 import { createLimiter, type Limiter } from '../lib/limiter.ts';
@@ -52,6 +53,7 @@ export interface Limits {
   window: number;
   /** Shards of a batch, at most. */
   maxShards: number;
+  waves: WaveLimits;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -67,6 +69,7 @@ export const DEFAULT_LIMITS: Limits = {
   pageSize: 500,
   window: Number.POSITIVE_INFINITY,
   maxShards: 1,
+  waves: WAVE_LIMITS,
 };
 
 /**

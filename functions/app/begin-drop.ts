@@ -24,7 +24,7 @@ export function isDrop(batch: Batch): batch is DropBatch {
 
 /** What items of a drop are worked off with. */
 type Terms = Pick<Batch, 'recipe' | 'recipeVersion' | 'recipeSettings' | 'recipeFingerprint'> &
-  Pick<DropFile, 'name' | 'expect'>;
+  Pick<DropFile, 'name' | 'expect' | 'lane'>;
 
 /**
  * Fixes recipe and settings of a drop, once and for all its items: as soon as its batch.json is there, or without one when it
@@ -37,7 +37,7 @@ export async function beginDrop(app: App, turn: Turn, batch: DropBatch): Promise
     await app.queue.publish([{ kind: 'expand', batchId: batch.id }], { delayMs: waitMs });
     return 'rest';
   }
-  const { name, expect, ...terms } = await termsOf(app, batch, version).catch((thrown: unknown) => {
+  const { name, expect, lane, ...terms } = await termsOf(app, batch, version).catch((thrown: unknown) => {
     throw withRemedy(thrown, 'Upload it corrected, and the batch goes on.');
   });
   const previous = batch.drop.previous === undefined ? undefined : await app.batches.get(batch.drop.previous);
@@ -47,6 +47,7 @@ export async function beginDrop(app: App, turn: Turn, batch: DropBatch): Promise
   const begunAt = app.clock.now();
   return await recordTurn(app, turn, { sharded: true, movedAt: begunAt }, ({ drop = batch.drop }) => ({
     ...{ ...terms, shardCount },
+    ...(lane !== undefined && { run: { ...batch.run, lane } }),
     ...(name !== undefined && { name: nameOf(name, drop.sequence) }),
     drop: { ...drop, begunAt, ...(version && { file: version.id }), ...(isExpected && { expect }) },
   }));
@@ -129,6 +130,7 @@ function resolveTerms(app: App, { drop }: DropBatch, file: DropFile): Terms {
     recipeFingerprint: fingerprintOf(recipe, settings),
     ...(file.name !== undefined && { name: file.name }),
     ...(file.expect !== undefined && { expect: file.expect }),
+    ...(file.lane !== undefined && { lane: file.lane }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Batch, TerminalState } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import { cancelWaves } from './advance-waves.ts';
 import type { App } from './app.ts';
 import { reclosing, vacated } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
@@ -28,6 +29,7 @@ export async function cancelBatch(app: App, batchId: string, reason?: string): P
         },
   );
   await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
+  await cancelWaves(app, batch);
   return batch;
 }
 

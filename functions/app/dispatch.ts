@@ -4,7 +4,8 @@ import type { App } from './app.ts';
 import { expandBatch } from './expand-batch.ts';
 import { finalizeBatch } from './finalize-batch.ts';
 import { optimizePrompts } from './optimize-prompts.ts';
-import { pauseFor, processItem } from './process-item.ts';
+import { pauseFor } from './pause.ts';
+import { processItem } from './process-item.ts';
 import { sweep } from './sweep.ts';
 
 /** The only message switch, for the cloud and for one machine. A rejected promise means: deliver again. */

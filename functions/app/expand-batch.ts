@@ -18,7 +18,10 @@ const NEXT_TURN_MS = 1_000;
 const FULL_WAIT_MS = 15_000;
 const BUSY_WAIT_MS = 1_000;
 
-const OPEN: readonly ItemState[] = ['queued', 'running', 'parked'];
+/** Items that a message gets further. A parked one goes on when its wave has come back, or ends when its batch is cancelled. */
+function toAnnounce({ cancelRequested }: Batch): ItemState[] {
+  return cancelRequested ? ['queued', 'running', 'parked'] : ['queued', 'running'];
+}
 
 /**
  * The planner: announces what is open where the batch was opened again, then adds the inputs as items, page by page, and announces
@@ -101,7 +104,11 @@ async function announcePage(app: App, turn: Turn, from: NonNullable<Planner['ann
   const of = from.of ?? open;
   // What settled since then was among those announced.
   if (!hasRoom(app, batch, from.published - (of - open))) return 'full';
-  const items = await app.batches.items(batch.id, { states: OPEN, limit, ...(from.after && { after: from.after }) });
+  const items = await app.batches.items(batch.id, {
+    states: toAnnounce(batch),
+    limit,
+    ...(from.after && { after: from.after }),
+  });
   await announce(app, batch, items);
   const after = items.at(-1)?.id;
   const isLast = after === undefined || items.length < limit;

@@ -3,13 +3,16 @@ import { isTerminal } from '../domain/batch.ts';
 import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
 import { type StepEntry, stepsWorthKeeping } from '../domain/journal.ts';
 import { ACK, type Disposal, type Message } from '../domain/message.ts';
+import type { WaveCall } from '../domain/wave.ts';
 import { type PassResult, runPass } from '../engine/pass.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import type { Claim } from '../platform/ports.ts';
 import type { App } from './app.ts';
-import { callLane } from './call-lane.ts';
+import { itemLane } from './call-lane.ts';
 import { announceIfComplete } from './completion.ts';
 import { hasNewPrompt, offeredSteps, settingsFor } from './item-prompt.ts';
+import { forgetCalls, parkedCallsOf, parkItem } from './parked-calls.ts';
+import { pauseFor } from './pause.ts';
 import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
 import { columnsRead, recipeNamed, requireColumns } from './recipe-settings.ts';
 import { type Ending, settleItem } from './settle-item.ts';
@@ -82,9 +85,12 @@ async function workOn(app: App, batch: Batch, claim: Claim, begun: number): Prom
     if (!isRefusedAtGate(error.code)) throw error;
     return await end(app, batch, claim, { state: 'skipped', error }, recorded, undefined);
   }
+  const parked = await parkedCallsOf(app, batch, claim);
   const leave = await app.enterCalls();
-  const result = await pass(app, { batch, claim, begun, recipe, settings, prepared, recorded }).finally(leave);
-  return await conclude(app, batch, claim, prepared, result);
+  const result = await pass(app, { batch, claim, begun, recipe, settings, prepared, recorded, parked }).finally(leave);
+  const disposal = await conclude(app, batch, claim, prepared, result);
+  await forgetCalls(app, batch, parked, result);
+  return disposal;
 }
 
 function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefined {
@@ -99,7 +105,8 @@ function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefine
   // Time in which the batch was paused or nobody worked on it does not count.
   const begun = Math.max(item.firstClaimedAt ?? app.clock.now(), batch.resumedAt ?? 0);
   const age = app.clock.now() - begun;
-  if (age > app.limits.itemAgeMs) {
+  // Calls of the batch lane wait for days where they must; the batch's own age ends that.
+  if (age > app.limits.itemAgeMs && batch.run.lane !== 'batch') {
     const message = `The item was in work for more than ${Math.round(app.limits.itemAgeMs / 3_600_000)} hours without an end.`;
     return { state: 'error', error: new ProofsheetError('time_limit', message) };
   }
@@ -141,10 +148,11 @@ interface PassOf {
   settings: Batch['recipeSettings'];
   prepared: PreparedInput;
   recorded: StepEntry[];
+  parked: WaveCall[];
 }
 
 async function pass(app: App, of: PassOf): Promise<PassResult> {
-  const { batch, claim, begun, recipe, settings, prepared, recorded } = of;
+  const { batch, claim, begun, recipe, settings, prepared, recorded, parked } = of;
   const { passMs } = app.limits;
   // Claims that came to nothing stand for failed tries of the first call: without them a call that times out would be tried for ever.
   let triesBefore = claim.item.claims - 1;
@@ -162,7 +170,7 @@ async function pass(app: App, of: PassOf): Promise<PassResult> {
       input: prepared.input,
       recorded,
       offered: await offeredSteps(app, batch, claim.item),
-      lane: callLane(app, batch, { begun, triesBefore: () => triesBefore }),
+      lane: itemLane(app, batch, { begun, triesBefore: () => triesBefore, parked }),
       async record(steps) {
         await app.journal.append(claim, steps, renewal(app, batch, steps));
         triesBefore = 0;
@@ -196,9 +204,7 @@ async function conclude(
     return await end(app, batch, claim, { state: result.outcome.state, outcome: result.outcome }, steps, prepared);
   }
   if (result.kind === 'failed') return await fail(app, batch, claim, prepared, result);
-  if (result.kind === 'parked') {
-    throw new ProofsheetError('internal', 'A call was parked although the batch has no wave to send it with.');
-  }
+  if (result.kind === 'parked') return await parkItem(app, batch, claim, result);
   const { failedTries, afterMs = 0 } = result;
   return await comeBack(app, claim, { afterMs, countsAsClaim: failedTries > 0 });
 }
@@ -245,11 +251,6 @@ async function pauseBatch(app: App, batch: Batch, claim: Claim, error: Proofshee
   await app.journal.release(claim, { state: 'queued', countsAsClaim: false });
   // Resuming announces a paused batch's items; in one that runs on, this message is all the item has.
   return state === 'running' ? { kind: 'retry' } : ACK;
-}
-
-export function pauseFor(app: Pick<App, 'clock'>, error: ProofsheetError): Batch['pause'] {
-  const pause = { code: error.code, message: error.message };
-  return error.retryAfterMs === undefined ? pause : { ...pause, until: app.clock.now() + error.retryAfterMs };
 }
 
 async function end(

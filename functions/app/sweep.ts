@@ -1,6 +1,7 @@
 import type { Batch, ItemState } from '../domain/batch.ts';
 import { asProofsheetError } from '../domain/errors.ts';
 import { ACK, type Disposal } from '../domain/message.ts';
+import { advanceWaves } from './advance-waves.ts';
 import type { App } from './app.ts';
 import { lookIfDue } from './close-drops.ts';
 import { cancelBatch, resumeDuePause } from './control-batch.ts';
@@ -33,7 +34,8 @@ const OPEN: readonly ItemState[] = ['queued', 'running', 'parked'];
  */
 export async function sweep(app: App, isMine: (batch: Batch) => boolean = () => true): Promise<Disposal> {
   const until = app.clock.now() + TICK_MS;
-  const batches = (await unfinishedBatches(app)).filter((batch) => isMine(batch) && needsLook(app, batch));
+  const mine = (await unfinishedBatches(app)).filter(isMine);
+  const batches = mine.filter((batch) => needsLook(app, batch));
   for (const { id } of batches.toSorted((a, b) => (a.sweep?.at ?? 0) - (b.sweep?.at ?? 0))) {
     if (app.clock.now() >= until || app.stop.aborted) break;
     try {
@@ -44,7 +46,19 @@ export async function sweep(app: App, isMine: (batch: Batch) => boolean = () => 
       app.log.error({ batchId: id, code, error: message }, 'the sweep could not look at a batch');
     }
   }
+  for (const batch of mine) await lookAtWaves(app, batch);
   return ACK;
+}
+
+/** Waves know by themselves what is due, and may be looked at by several at once. */
+async function lookAtWaves(app: App, { id: batchId, run, state }: Batch): Promise<void> {
+  if (run.lane !== 'batch' || state !== 'running') return;
+  try {
+    await advanceWaves(app, batchId);
+  } catch (thrown) {
+    const { code, message } = asProofsheetError(thrown);
+    app.log.error({ batchId, code, error: message }, 'the sweep could not look at the waves of a batch');
+  }
 }
 
 async function unfinishedBatches(app: App): Promise<Batch[]> {

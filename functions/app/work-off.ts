@@ -1,7 +1,9 @@
 import type { Batch } from '../domain/batch.ts';
+import { asProofsheetError } from '../domain/errors.ts';
 import type { Message } from '../domain/message.ts';
 import { createLimiter } from '../lib/limiter.ts';
 import type { Deliveries, Handler } from '../platform/ports.ts';
+import { advanceWaves } from './advance-waves.ts';
 import type { App } from './app.ts';
 import { batchNamed } from './control-batch.ts';
 import { dispatch } from './dispatch.ts';
@@ -29,13 +31,27 @@ export async function workOff(app: App, deliveries: Deliveries, batchId: string,
   const handle: Handler = (message) => dispatch({ ...app, enterCalls, stop: stopOf(message) }, message);
   const inHand = concurrency + Math.floor(concurrency * AHEAD);
   const consuming = deliveries.consume({ batchId, concurrency: inHand, signal, handle });
+  const driving = driveWaves({ ...app, stop: halt.signal() }, batchId, signal);
   try {
     await Promise.race([consuming, untilEnded(app, batchId, signal, halt)]);
   } finally {
     over.abort();
-    await consuming;
+    await Promise.all([consuming, driving]);
   }
   return await batchNamed(app, batchId);
+}
+
+/** Ends with `signal` only, and without the batch lane as well. */
+async function driveWaves(app: App, batchId: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await advanceWaves(app, batchId);
+    } catch (thrown) {
+      const { code, message } = asProofsheetError(thrown);
+      app.log.error({ batchId, code, error: message }, 'a look at the waves failed');
+    }
+    await app.clock.sleep(app.limits.waves.lookMs, signal).catch(() => undefined);
+  }
 }
 
 async function untilEnded(app: App, batchId: string, signal: AbortSignal, halt: Halt): Promise<void> {

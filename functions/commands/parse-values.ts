@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { ProofsheetError } from '../domain/errors.ts';
 
 /** A number above 0. */
 export function numberFrom(text: string): number {
@@ -39,4 +40,21 @@ export function bytesFrom(text: string): number {
     throw new InvalidArgumentError('It must be a size such as 500KB or 20MB.');
   }
   return Math.round(Number(number) * factor);
+}
+
+/** `09:00` as the next moment of this time on this machine's clock, or a whole date such as `2026-11-22T09:00`; in milliseconds since 1970. */
+export function nextTime(text: string, now: number): number {
+  const [, hours, minutes] = /^([01]?\d|2[0-3]):([0-5]\d)$/.exec(text.trim()) ?? [];
+  if (hours === undefined) {
+    const moment = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+    if (moment > now) return moment;
+    throw new ProofsheetError(
+      'usage',
+      `--deadline is "${text}"; give a time to come, such as 09:00 or 2026-12-24T09:00.`,
+    );
+  }
+  const next = new Date(now);
+  next.setHours(Number(hours), Number(minutes), 0, 0);
+  if (next.getTime() <= now) next.setDate(next.getDate() + 1);
+  return next.getTime();
 }

@@ -5,7 +5,7 @@ import { ProofsheetError } from '../domain/errors.ts';
 import { GECKO } from '../domain/model-call.ts';
 import type { Settings } from '../settings.ts';
 import { type CommandContext, type CommonFlags, type OpenApp, withApp } from './context.ts';
-import { numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
+import { nextTime, numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
 import { planBatch } from './plan.ts';
 import { addRecipeFlags, type RecipeFlags, recipeFrom } from './recipe-flags.ts';
 import { addSelectionFlags, type SelectionFlags, selectionFrom } from './selection-flags.ts';
@@ -17,7 +17,8 @@ interface RunFlags extends CommonFlags, RecipeFlags, SelectionFlags {
   maxConcurrent?: number;
   maxRetries?: number;
   timeout?: number;
-  lane: 'standard';
+  lane: 'standard' | 'batch';
+  deadline?: string;
   groupBy?: string;
   outputDir?: string;
   enablePromptOptimization?: boolean;
@@ -42,7 +43,8 @@ export function runCommand(context: CommandContext): Command {
     .option('--max-concurrent <n>', 'items in work at once, up to 1000 (default: 5)', wholeFrom)
     .option('--max-retries <n>', 'tries of one model call, up to 20 (default: 5)', wholeFrom)
     .option('--timeout <seconds>', 'for one model call, 1 to 600 (default: 120)', numberFrom)
-    .addOption(new Option('--lane <lane>', 'price and latency lane').choices(['standard']).default('standard'))
+    .addOption(new Option('--lane <lane>', 'price and latency lane').choices(['standard', 'batch']).default('standard'))
+    .option('--deadline <time>', 'for --lane batch: what is late by then, e.g. 09:00, is done call by call')
     .option('--enable-prompt-optimization', 'find a better prompt for what failed, try it, and work the rest with it')
     .option('--optimization-calls <n>', 'most calls for that (default: 60)', wholeFrom)
     .option('--group-by <column>', 'combine JSON results of items with the same value, e.g. post_id or folder')
@@ -93,6 +95,7 @@ function requestFrom(
       maxConcurrent: flags.maxConcurrent ?? settings.maxConcurrent,
       maxRetries: flags.maxRetries ?? settings.maxRetries,
       timeoutMs: flags.timeout === undefined ? settings.timeoutMs : flags.timeout * 1000,
+      ...deadlineOf(flags, open),
     },
     outputRoot,
     archive: 'none',
@@ -112,6 +115,12 @@ function optimizeFrom(flags: RunFlags): Pick<StartRequest, 'optimize'> {
     'usage',
     '--optimization-calls says how far to go with --enable-prompt-optimization; add that.',
   );
+}
+
+function deadlineOf({ lane, deadline }: RunFlags, { app }: OpenApp): { deadline?: number } {
+  if (deadline === undefined) return {};
+  if (lane !== 'batch') throw new ProofsheetError('usage', '--deadline is for --lane batch; the others do not wait.');
+  return { deadline: nextTime(deadline, app.clock.now()) };
 }
 
 /** The last part of the first input. */

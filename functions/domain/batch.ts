@@ -155,6 +155,8 @@ export const runSettingsSchema = z.object({
   maxRetries: z.number().int().min(1).max(20),
   /** For one model call. */
   timeoutMs: z.number().int().min(1000).max(600_000),
+  /** For the batch lane: what is late by then is moved to a faster lane. Milliseconds since 1970. */
+  deadline: z.number().optional(),
 });
 export type RunSettings = z.infer<typeof runSettingsSchema>;
 
@@ -277,6 +279,10 @@ export const batchSchema = z.object({
   drop: dropSchema.optional(),
   /** Why it was cancelled, where no person asked for it. */
   cancelReason: z.string().optional(),
+  /** Since when its deadline has left no time for waves. */
+  leftWavesAt: z.number().optional(),
+  /** When answers that came with waves were last announced once more. */
+  answersAt: z.number().optional(),
   finishedAt: z.number().optional(),
   report: z.string().optional(),
   /** A process that is always there works it off, not the command that started it. */

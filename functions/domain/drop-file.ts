@@ -8,6 +8,7 @@ const dropFileSchema = z.strictObject({
   prompt: z.string().min(1).optional(),
   /** Settings of the recipe. */
   settings: z.record(z.string(), z.unknown()).optional(),
+  lane: z.enum(['standard', 'batch']).optional(),
   /** Number of images after which the drop is complete. */
   expect: z.number().int().positive().optional(),
 });

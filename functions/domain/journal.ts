@@ -3,7 +3,7 @@ import { type ErrorCode, errorCodeSchema } from './errors.ts';
 import { fileRefSchema, laneSchema, modelRequestSchema, paidAnswerSchema } from './model-call.ts';
 
 /** What a step gave back: a useful answer, or a refusal that was billed and so is never asked for again. */
-const stepOutcomeSchema = z.discriminatedUnion('ok', [
+export const stepOutcomeSchema = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), text: z.string().optional(), file: fileRefSchema.optional() }),
   z.object({ ok: z.literal(false), code: errorCodeSchema, message: z.string() }),
 ]);

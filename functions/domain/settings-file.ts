@@ -21,6 +21,8 @@ export const settingsFileSchema = z.strictObject({
   maxRetries: z.number().int().min(1).max(20).optional(),
   /** Seconds. */
   timeout: z.number().min(1).max(600).optional(),
+  /** Seconds until a job of the batch lane is first looked at; later looks come less and less often. */
+  batchPollSeconds: z.number().min(0.05).max(3600).optional(),
   /** Days after which an unfinished batch is cancelled. */
   maxBatchDays: z.number().int().min(1).max(365).optional(),
   dropQuietSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),

@@ -1,6 +1,8 @@
 import { asProofsheetError, type ProofsheetError } from '../domain/errors.ts';
-import type { LaneName, ModelAnswer, ModelRequest } from '../domain/model-call.ts';
+import type { StepOutcome } from '../domain/journal.ts';
+import type { LaneName, ModelAnswer, ModelRequest, PaidAnswer } from '../domain/model-call.ts';
 import { isRateLimit, nextTry, type TryState } from '../domain/retry.ts';
+import type { WaveCall } from '../domain/wave.ts';
 import type { Limiter, Permit } from '../lib/limiter.ts';
 import type { Clock, Models } from '../platform/ports.ts';
 import type { SharedPauses } from './shared-pauses.ts';
@@ -8,13 +10,26 @@ import type { SharedPauses } from './shared-pauses.ts';
 /** How a call is made: now, or later together with others. */
 export interface Lane {
   /** Fails with ProofsheetError when the call was finally not answered. */
+  perform(request: ModelRequest, stop: AbortSignal, step: StepName): Promise<LaneResult>;
+}
+
+/** Makes every call now. */
+export interface DirectLane extends Lane {
   perform(request: ModelRequest, stop: AbortSignal): Promise<LaneResult>;
+}
+
+/** The step that a call is for, and the hash of what it asks. */
+export interface StepName {
+  key: string;
+  fingerprint: string;
 }
 
 export type LaneResult =
   | ({ kind: 'answered'; answer: ModelAnswer } & CallRecord)
   /** Answered and billed, but of no use; `error.paid` is set. */
   | ({ kind: 'refused'; error: ProofsheetError } & CallRecord)
+  /** The answer came with a wave, and what it holds is stored. */
+  | ({ kind: 'collected'; outcome: StepOutcome; paid: PaidAnswer } & CallRecord)
   /** The call waits for a wave. */
   | { kind: 'parked' }
   /** No answer in this pass: `stop` came, its time is too short for the call, or the service takes no more for too long. */
@@ -44,12 +59,25 @@ interface CallRecord {
   tookMs: number;
 }
 
-/** Every call waits for its wave, but those to judging services and encoders, which take no waves: they are made now. */
-export function parkingLane(now: Lane): Lane {
+/**
+ * Every call waits for its wave, but those to judging services and encoders, which take no waves: they are made now. `calls` are those
+ * that were parked before; one is answered, waits on, or is to be made now after all. Without `parks`, no further call is parked.
+ */
+export function parkingLane(
+  now: DirectLane,
+  calls: readonly WaveCall[] = [],
+  { parks }: { parks: boolean } = { parks: true },
+): Lane {
+  const known = new Map(calls.map((call) => [`${call.key} ${call.fingerprint}`, call]));
   return {
-    perform(request, stop) {
+    async perform(request, stop, { key, fingerprint }) {
       const isNow = request.kind === 'rubric' || request.kind === 'judge' || request.kind === 'embed';
-      return isNow ? now.perform(request, stop) : Promise.resolve({ kind: 'parked' });
+      const call = known.get(`${key} ${fingerprint}`);
+      const state = call?.standing.state;
+      const isDirect = isNow || state === 'direct' || (!parks && state !== 'sent' && state !== 'answered');
+      if (isDirect) return await now.perform(request, stop);
+      if (call?.standing.state !== 'answered') return { kind: 'parked' };
+      return { kind: 'collected', lane: 'batch', tries: call.tries + 1, ...call.standing.answer };
     },
   };
 }
@@ -72,7 +100,7 @@ export interface DirectLaneOptions {
 }
 
 /** Calls made now, tried again as the retry policy says. A request under way is never cut: its answer would be lost but billed. */
-export function directLane(options: DirectLaneOptions): Lane {
+export function directLane(options: DirectLaneOptions): DirectLane {
   return { perform: (request, stop) => new DirectCall(request, stop, options).perform() };
 }
 

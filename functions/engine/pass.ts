@@ -172,7 +172,7 @@ class Pass {
   async #perform(call: ParkedCall): Promise<StepEntry> {
     this.#inFlight += 1;
     try {
-      const result = await this.#input.lane.perform(call.request, this.#input.stop);
+      const result = await this.#input.lane.perform(call.request, this.#input.stop, call);
       if (result.kind === 'parked') this.#parked.push(call);
       else if (result.kind === 'stopped') this.#stopped = bothOf(this.#stopped ?? NOT_BEGUN, result);
       else return await this.#keep(call, result);
@@ -185,10 +185,10 @@ class Pass {
     return never();
   }
 
-  async #keep(call: ParkedCall, result: LaneResult & { kind: 'answered' | 'refused' }): Promise<StepEntry> {
+  async #keep(call: ParkedCall, result: Answered): Promise<StepEntry> {
     const { clock, files, prices } = this.#input;
     const paid = paidOf(result);
-    const outcome = result.kind === 'answered' ? await stored(result.answer, files) : refusalOf(result.error);
+    const outcome = await outcomeOf(result, files);
     const { lane, tries, startedAt, tookMs } = result;
     const { usage, modelVersion } = paid;
     const costNano = costOf({ model: call.request.model, modelVersion, usage, lane, at: clock.now() }, prices);
@@ -246,13 +246,22 @@ function fingerprintOf(request: ModelRequest): string {
 
 const never = (): Promise<never> => new Promise(() => undefined);
 
-function paidOf(result: LaneResult & { kind: 'answered' | 'refused' }): PaidAnswer {
+type Answered = LaneResult & { kind: 'answered' | 'refused' | 'collected' };
+
+async function outcomeOf(result: Answered, files: Pick<Files, 'put'>): Promise<StepOutcome> {
+  if (result.kind === 'collected') return result.outcome;
+  return result.kind === 'answered' ? await stored(result.answer, files) : refusalOf(result.error);
+}
+
+function paidOf(result: Answered): PaidAnswer {
+  if (result.kind === 'collected') return result.paid;
   const source = result.kind === 'answered' ? result.answer : result.error.paid;
   if (source === undefined) throw new ProofsheetError('internal', 'A refusal came without its bill.');
   return { usage: source.usage, modelVersion: source.modelVersion, responseId: source.responseId };
 }
 
-async function stored(
+/** A useful answer as it is recorded, its picture stored by content. */
+export async function stored(
   answer: { text?: string; image?: { bytes: Uint8Array; mimeType: string } },
   files: Pick<Files, 'put'>,
 ): Promise<StepOutcome> {
@@ -260,7 +269,7 @@ async function stored(
   return { ok: true, ...(answer.text !== undefined && { text: answer.text }), ...(file && { file }) };
 }
 
-function refusalOf(error: ProofsheetError): StepOutcome {
+export function refusalOf(error: ProofsheetError): StepOutcome {
   return { ok: false, code: error.code, message: error.message };
 }
 

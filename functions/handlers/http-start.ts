@@ -52,7 +52,7 @@ const startBody = z.strictObject({
   run_all: z.boolean().optional().describe('Without prefix and image_uris: everything in the inbox.'),
   recipe: z.string().optional().describe('One of GET /api/recipes; `fidelity` if left out.'),
   settings: z.record(z.string(), z.unknown()).optional().describe('As the schema of the recipe says.'),
-  lane: z.literal('standard').optional(),
+  lane: z.enum(['standard', 'batch']).optional().describe('`batch`: at half the price, within a day.'),
   name: z.string().min(1).max(200).optional(),
   limit: z.number().int().positive().optional().describe('Only the first so many images.'),
   force: z.boolean().optional().describe('Also what was done before with the same settings; it is paid again.'),

@@ -7,6 +7,7 @@ import type { FileRef, LaneName, ModelAnswer, ModelRequest } from '../domain/mod
 import type { Revised } from '../domain/optimization.ts';
 import type { ItemDetail } from '../domain/outcome.ts';
 import type { Budgets, ModelPauses, Sources } from './limit-ports.ts';
+import type { ModelJobs, Waves } from './wave-ports.ts';
 
 /** Batches and their items. Every method is atomic by itself. */
 export interface Batches {
@@ -276,6 +277,8 @@ export interface Platform {
   files: Files;
   sources: Sources;
   models: Models;
+  jobs: ModelJobs;
+  waves: Waves;
   pauses: ModelPauses;
   vectors: Vectors;
   budgets: Budgets;

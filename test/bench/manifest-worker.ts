@@ -4,6 +4,7 @@ import { expandBatch } from '../../functions/app/expand-batch.ts';
 import { startBatch } from '../../functions/app/start-batch.ts';
 import { jsonLog } from '../../functions/lib/log.ts';
 import { localPlatform } from '../../functions/platform/local/index.ts';
+import { NO_JOBS } from '../support/no-jobs.ts';
 import type { ManifestResult } from './children.ts';
 import { oneCallRecipes } from './one-call.ts';
 
@@ -14,7 +15,7 @@ const { values } = parseArgs({
 const { home = '', output = '', manifest = '' } = values;
 const unused = { call: () => Promise.reject(new Error('no model')), check: () => Promise.resolve([]) };
 const log = jsonLog((line) => process.stderr.write(line), Date.now, ['warn', 'error']);
-const local = localPlatform({ home, models: unused, log });
+const local = localPlatform({ home, models: unused, jobs: NO_JOBS, log });
 const app = createApp(local.platform, {
   prices: { asOf: '2026-01-01', models: {} },
   stop: new AbortController().signal,

@@ -8,6 +8,7 @@ import { jsonLog } from '../../functions/lib/log.ts';
 import { geminiModels } from '../../functions/platform/google/gemini-models.ts';
 import { diskFiles } from '../../functions/platform/local/disk-files.ts';
 import { localPlatform } from '../../functions/platform/local/index.ts';
+import { NO_JOBS } from '../support/no-jobs.ts';
 import type { ProductResult } from './children.ts';
 import { BENCH_MODEL, oneCallRecipes } from './one-call.ts';
 
@@ -27,7 +28,7 @@ const concurrency = Number(values.concurrency);
 const log = jsonLog((line) => process.stderr.write(line), Date.now, ['warn', 'error']);
 const { open } = diskFiles({ home });
 const models = geminiModels({ auth: { kind: 'key', apiKey: 'bench' }, baseUrl: url, open });
-const local = localPlatform({ home, models, log });
+const local = localPlatform({ home, models, jobs: NO_JOBS, log });
 const app = createApp(local.platform, {
   prices: { asOf: '2026-01-01', models: { [BENCH_MODEL]: { input: 0.3, output: 2.5 } } },
   stop: new AbortController().signal,

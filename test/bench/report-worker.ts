@@ -6,6 +6,7 @@ import { localPlatform } from '../../functions/platform/local/index.ts';
 import type { Models, Platform } from '../../functions/platform/ports.ts';
 import { buildReport } from '../../functions/report/build-report.ts';
 import { writeItemOutputs } from '../../functions/report/outputs.ts';
+import { NO_JOBS } from '../support/no-jobs.ts';
 import { drawProducts, syntheticBatch, syntheticItem } from '../support/report-fixtures.ts';
 import type { ReportResult } from './children.ts';
 
@@ -18,7 +19,7 @@ const unused: Models = {
   check: () => Promise.resolve([]),
 };
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
-const { platform, close } = localPlatform({ home: values.home ?? '', models: unused, log: silent });
+const { platform, close } = localPlatform({ home: values.home ?? '', models: unused, jobs: NO_JOBS, log: silent });
 const PAGE = 500;
 /** Pictures are stored by content, so these items bring all thumbnails that the others show too. */
 const ITEMS_WITH_PICTURES = 300;

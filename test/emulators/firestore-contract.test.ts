@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { firestoreBudgets } from '../../functions/platform/google/firestore-budgets.ts';
 import { firestoreSources } from '../../functions/platform/google/firestore-sources.ts';
 import { firestoreVectors } from '../../functions/platform/google/firestore-vectors.ts';
+import { firestoreWaves } from '../../functions/platform/google/firestore-waves.ts';
 import type { Budgets } from '../../functions/platform/limit-ports.ts';
 import { batchesContract } from '../contract/batches.ts';
 import { budgetsContract } from '../contract/budgets.ts';
@@ -10,6 +11,7 @@ import { journalContract } from '../contract/journal.ts';
 import { pausesContract } from '../contract/pauses.ts';
 import { sourcesContract } from '../contract/sources.ts';
 import { vectorsContract } from '../contract/vectors.ts';
+import { wavesContract } from '../contract/waves.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
 import { type Emulator, startFirestoreEmulator } from '../support/emulators.ts';
 import { firestoreOn, firestoreSubject } from '../support/firestore-subject.ts';
@@ -44,6 +46,10 @@ describeEmulated('Firestore', () => {
     };
   });
   pausesContract('firestore', async () => firestoreSubject(firestoreOn(emulator.host)));
+  wavesContract('firestore', async () => {
+    const db = firestoreOn(emulator.host);
+    return { waves: firestoreWaves(db), close: () => db.terminate() };
+  });
   sourcesContract('firestore', async () => {
     const db = firestoreOn(emulator.host);
     return { platform: { sources: firestoreSources(db) }, close: () => db.terminate() };

@@ -6,6 +6,7 @@ import { type Batch, isTerminal } from '../../functions/domain/batch.ts';
 import type { Message } from '../../functions/domain/message.ts';
 import { firestoreSources } from '../../functions/platform/google/firestore-sources.ts';
 import { firestoreVectors } from '../../functions/platform/google/firestore-vectors.ts';
+import { firestoreWaves } from '../../functions/platform/google/firestore-waves.ts';
 import { SILENT_LOG } from '../platform/local-platform.ts';
 import { questions, REQUEST } from '../support/app-world.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
@@ -14,6 +15,7 @@ import { answer, PRICES, scriptedModels } from '../support/engine-fakes.ts';
 import { firestoreOn, firestoreSubject } from '../support/firestore-subject.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { memoryFiles } from '../support/memory-files.ts';
+import { NO_JOBS } from '../support/no-jobs.ts';
 import { timedMessages } from '../support/timed-messages.ts';
 
 const LIMITS = { window: 20, pageSize: 5, maxShards: 256 };
@@ -39,6 +41,8 @@ describeEmulated('The planner over Firestore', () => {
       {
         ...platform,
         sources: firestoreSources(db),
+        waves: firestoreWaves(db),
+        jobs: NO_JOBS,
         vectors: firestoreVectors(db),
         clock,
         files,

@@ -2,11 +2,20 @@ import { expect, it } from 'vitest';
 import { onDemand } from '../../functions/lib/on-demand.ts';
 import { googlePlatform } from '../../functions/platform/google/index.ts';
 import { systemClock } from '../../functions/platform/local/system-clock.ts';
+import { NO_JOBS } from '../support/no-jobs.ts';
 import { NO_MODELS, SILENT_LOG } from './local-platform.ts';
 
 const topics = { process: 'p', finalize: 'f', control: 'c' };
 const open = (buckets: object) =>
-  googlePlatform({ database: 'd', topics, models: () => NO_MODELS, clock: systemClock(), log: SILENT_LOG, ...buckets });
+  googlePlatform({
+    database: 'd',
+    topics,
+    models: () => NO_MODELS,
+    jobs: () => NO_JOBS,
+    clock: systemClock(),
+    log: SILENT_LOG,
+    ...buckets,
+  });
 
 it('is put together without a connection, and not without a place for results', () => {
   const { files } = open({ outputBucket: 'out', workBucket: 'work' });

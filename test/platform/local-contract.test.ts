@@ -7,6 +7,7 @@ import { pausesContract } from '../contract/pauses.ts';
 import { queueContract } from '../contract/queue.ts';
 import { sourcesContract } from '../contract/sources.ts';
 import { vectorsContract } from '../contract/vectors.ts';
+import { wavesContract } from '../contract/waves.ts';
 import { localSubject } from './local-platform.ts';
 
 batchesContract('local', localSubject);
@@ -18,3 +19,7 @@ queueContract('local', localSubject);
 filesContract('local', localSubject);
 sourcesContract('local', localSubject);
 vectorsContract('local', localSubject);
+wavesContract('local', async () => {
+  const { platform, close } = await localSubject();
+  return { waves: platform.waves, close };
+});

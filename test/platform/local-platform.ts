@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type LocalPlatformOptions, localPlatform } from '../../functions/platform/local/index.ts';
 import type { Log, Models } from '../../functions/platform/ports.ts';
 import type { Subject } from '../contract/samples.ts';
+import { NO_JOBS } from '../support/no-jobs.ts';
 import { makeHome } from '../support/temp-home.ts';
 
 const silent = (): void => undefined;
@@ -16,7 +17,7 @@ export const NO_MODELS: Models = {
 export const QUICK_QUEUE = { minBackoffMs: 20, pollMs: 20 };
 
 export function openLocal(home: string, options: Partial<LocalPlatformOptions> = {}): ReturnType<typeof localPlatform> {
-  return localPlatform({ home, models: NO_MODELS, log: SILENT_LOG, queue: QUICK_QUEUE, ...options });
+  return localPlatform({ home, models: NO_MODELS, jobs: NO_JOBS, log: SILENT_LOG, queue: QUICK_QUEUE, ...options });
 }
 
 /** The local platform as the subject of a contract suite, on a folder of its own. */

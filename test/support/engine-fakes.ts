@@ -1,7 +1,7 @@
 import type { PriceTable } from '../../functions/domain/cost.ts';
 import type { StepEntry } from '../../functions/domain/journal.ts';
 import type { FileRef, ModelAnswer, ModelRequest } from '../../functions/domain/model-call.ts';
-import { type DirectLaneOptions, directLane, type Lane } from '../../functions/engine/lane.ts';
+import { type DirectLane, type DirectLaneOptions, directLane, type Lane } from '../../functions/engine/lane.ts';
 import { type PassInput, type PassResult, runPass } from '../../functions/engine/pass.ts';
 import type { Recipe } from '../../functions/engine/recipe.ts';
 import type { SharedPauses } from '../../functions/engine/shared-pauses.ts';
@@ -51,7 +51,7 @@ export function scriptedModels(reply: (request: ModelRequest, n: number) => Mode
   return { models, requests };
 }
 
-export function laneOf(models: Models, clock: Clock, maxTries = 3, over: Partial<DirectLaneOptions> = {}): Lane {
+export function laneOf(models: Models, clock: Clock, maxTries = 3, over: Partial<DirectLaneOptions> = {}): DirectLane {
   const limiter = createLimiter({ max: 10 });
   return directLane({
     ...{ name: 'standard', models, clock, limiterFor: () => limiter, pauses: NO_PAUSES, maxTries },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
 import { type Fault, googleError, imageReply, jsonReply, type Reply, textReply } from './gemini-replies.ts';
@@ -82,6 +82,8 @@ export interface GeminiServerOptions {
   models?: readonly string[];
   /** False keeps counters only, so that memory stays flat over tens of thousands of calls. Default true. */
   record?: boolean;
+  /** What else the server speaks: says whether a request was its affair. */
+  also?: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
 }
 
 /** Speaks the part of the Gemini and Vertex AI REST API that the product uses, on 127.0.0.1. */
@@ -90,7 +92,8 @@ export async function startGeminiServer(options: GeminiServerOptions = {}): Prom
   const calls: CallRecord[] = [];
   let active = 0;
 
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
+    if (await options.also?.(request, response)) return;
     const path = request.url ?? '/';
     const refusal = refusalOf(request, path, options);
     if (request.method === 'GET') {
@@ -102,7 +105,7 @@ export async function startGeminiServer(options: GeminiServerOptions = {}): Prom
     request.on('end', () => {
       const startedAt = performance.timeOrigin + performance.now();
       counts.calls += 1;
-      const call = readCall(counts.calls, request, path, chunks);
+      const call = readCall(counts.calls, request.headers, path, chunks);
       // Kept before the answer goes out, so that a caller who has the answer finds the record.
       const finish = (status: CallRecord['status'], paid: boolean) => {
         if (paid) counts.paid += 1;
@@ -209,7 +212,12 @@ function contentsOf(body: RequestBody): RequestContent[] {
 }
 
 /** Only a quick look at the body; it is parsed when somebody asks for its content. */
-function readCall(n: number, request: IncomingMessage, path: string, chunks: readonly Buffer[]): Call {
+export function readCall(
+  n: number,
+  headers: IncomingMessage['headers'],
+  path: string,
+  chunks: readonly Buffer[],
+): Call {
   const raw = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
   const body = once(() => JSON.parse(raw.toString('utf8')) as RequestBody);
   const parts = once(() => contentsOf(body()).flatMap((content) => content.parts ?? []));
@@ -226,8 +234,8 @@ function readCall(n: number, request: IncomingMessage, path: string, chunks: rea
     path,
     model: modelOf(path),
     kind: /:(batchE|e)mbedContents?$/.test(path) ? 'embed' : kindOf(raw),
-    key: request.headers['x-goog-api-key']?.toString(),
-    authorization: request.headers.authorization,
+    key: headers['x-goog-api-key']?.toString(),
+    authorization: headers.authorization,
     get body() {
       return body();
     },

@@ -13,6 +13,7 @@ import { hashOf, sha256 } from '../../lib/hash.ts';
  *     …/items/{item}/steps/{epoch}-{key}     …/items/{item}/detail/outcome
  *     vectorSpaces/{hash}                    vectorSpaces/{hash}/vectors/{entry}: both vectors of an entry, and what is known of it
  *     budgets/{account}, …/parts/{n}: money granted, held and spent
+ *     batches/{batch}/calls/{call}           batches/{batch}/waves/{wave}: parked calls, and what they go out with
  *     gates/start: lets one batch pass at a time where only so many may run
  */
 export function batchesOf(db: Firestore): CollectionReference {
@@ -70,6 +71,22 @@ export function shardsOf(db: Firestore, batchId: string): CollectionReference {
 /** Results land on file systems without case, so two names that differ by it alone are one. */
 export function nameRef(db: Firestore, batchId: string, name: string): DocumentReference {
   return batchRef(db, batchId).collection('names').doc(sha256(name.toLowerCase()));
+}
+
+export function callsOf(db: Firestore, batchId: string): CollectionReference {
+  return batchRef(db, batchId).collection('calls');
+}
+
+export function callRef(db: Firestore, batchId: string, callId: string): DocumentReference {
+  return callsOf(db, batchId).doc(documentId(callId));
+}
+
+export function wavesOf(db: Firestore, batchId: string): CollectionReference {
+  return batchRef(db, batchId).collection('waves');
+}
+
+export function waveRef(db: Firestore, batchId: string, waveId: string): DocumentReference {
+  return wavesOf(db, batchId).doc(documentId(waveId));
 }
 
 export function itemsOf(db: Firestore, batchId: string): CollectionReference {

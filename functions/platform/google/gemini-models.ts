@@ -30,18 +30,14 @@ export interface GeminiOptions {
 }
 
 /** Said outright, for the SDK's default has changed before. Batch jobs are documented for these; one version serves all lanes. */
-const API_VERSION = { key: 'v1beta', vertex: 'v1beta1' } as const;
+export const API_VERSION = { key: 'v1beta', vertex: 'v1beta1' } as const;
 const CHECK_TIMEOUT_MS = 15_000;
 
 /** Models behind the Gemini API or Vertex AI. One call is one request: the SDK neither retries nor continues by itself. */
 export function geminiModels(options: GeminiOptions): Models {
   const now = options.now ?? Date.now;
   const secrets = [options.auth.apiKey ?? '', options.auth.apiKey?.trim() ?? ''];
-  let client: GoogleGenAI | undefined;
-  const connect = () => {
-    client ??= quietly(() => new GoogleGenAI(clientOptions(options)));
-    return client;
-  };
+  const connect = connectGemini(options);
 
   async function send<T>(
     model: string,
@@ -92,6 +88,15 @@ export function geminiModels(options: GeminiOptions): Models {
       }));
       return [accessOf(options.auth, looks), ...found];
     },
+  };
+}
+
+/** The SDK's client, made when it is first used. */
+export function connectGemini(options: GeminiOptions): () => GoogleGenAI {
+  let client: GoogleGenAI | undefined;
+  return () => {
+    client ??= quietly(() => new GoogleGenAI(clientOptions(options)));
+    return client;
   };
 }
 

@@ -4,6 +4,7 @@ import type { Message } from '../../domain/message.ts';
 import { onDemand } from '../../lib/on-demand.ts';
 import type { Budgets, ModelPauses, Sources } from '../limit-ports.ts';
 import type { Batches, Changes, Clock, Files, Journal, Log, Models, Platform, Vectors } from '../ports.ts';
+import type { ModelJobs, Waves } from '../wave-ports.ts';
 import { pubsubQueue } from './pubsub-queue.ts';
 import { storedPictures } from './staged-pictures.ts';
 import { storageFiles } from './storage-files.ts';
@@ -21,6 +22,8 @@ export interface GooglePlatformOptions {
   workBucket?: string;
   /** Gives models that read files by `open`. */
   models: (open: Files['open']) => Models;
+  /** Gives jobs that read and find files. */
+  jobs: (files: Files) => ModelJobs;
   clock: Clock;
   log: Log;
 }
@@ -36,7 +39,7 @@ export function googlePlatform(options: GooglePlatformOptions): Platform {
   const store = firestoreOnDemand({ ...client, databaseId: database });
   const queue = pubsubQueue({ topicFor: (kind) => topicOf(kind, topics), clock, client });
   const files = storageFiles({ objects: objectsIn(workBucket), results: `gs://${outputBucket}`, client });
-  return { ...store, queue, files, models: options.models(files.open), clock, log };
+  return { ...store, queue, files, models: options.models(files.open), jobs: options.jobs(files), clock, log };
 }
 
 /** Where Google's side can read the pictures that this platform keeps. */
@@ -66,7 +69,7 @@ function topicOf(kind: Message['kind'], topics: GooglePlatformOptions['topics'])
   return kind === 'process' || kind === 'finalize' ? topics[kind] : topics.control;
 }
 
-type Store = Pick<Platform, 'batches' | 'budgets' | 'changes' | 'journal' | 'sources' | 'pauses' | 'vectors'>;
+type Store = Pick<Platform, 'batches' | 'budgets' | 'changes' | 'journal' | 'sources' | 'pauses' | 'vectors' | 'waves'>;
 
 const BATCHES: Record<keyof Batches, true> = {
   create: true,
@@ -92,6 +95,17 @@ const JOURNAL: Record<keyof Journal, true> = {
   expired: true,
 };
 const SOURCES: Record<keyof Sources, true> = { count: true };
+const WAVES: Record<keyof Waves, true> = {
+  park: true,
+  callsOf: true,
+  calls: true,
+  join: true,
+  move: true,
+  forget: true,
+  create: true,
+  list: true,
+  change: true,
+};
 const PAUSES: Record<keyof ModelPauses, true> = { pause: true, pausedUntil: true };
 const VECTORS: Record<keyof Vectors, true> = {
   spaces: true,
@@ -121,6 +135,7 @@ function firestoreOnDemand(settings: { projectId?: string; databaseId: string })
     pauses: onDemand(PAUSES, async () => (await open()).pauses),
     vectors: onDemand(VECTORS, async () => (await open()).vectors),
     budgets: onDemand(BUDGETS, async () => (await open()).budgets),
+    waves: onDemand(WAVES, async () => (await open()).waves),
   };
 }
 
@@ -135,6 +150,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
     { firestoreSettings },
     { firestoreSources },
     { firestoreVectors },
+    { firestoreWaves },
   ] = await Promise.all([
     import('@google-cloud/firestore'),
     import('./firestore-batches.ts'),
@@ -145,6 +161,7 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
     import('./firestore-settings.ts'),
     import('./firestore-sources.ts'),
     import('./firestore-vectors.ts'),
+    import('./firestore-waves.ts'),
   ]);
   const db = new Firestore(firestoreSettings(settings));
   return {
@@ -155,5 +172,6 @@ async function openFirestore(settings: { projectId?: string; databaseId: string 
     pauses: firestorePauses(db),
     vectors: firestoreVectors(db),
     budgets: firestoreBudgets(db),
+    waves: firestoreWaves(db),
   };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock, Deliveries, Log, Models, Platform } from '../ports.ts';
+import type { ModelJobs } from '../wave-ports.ts';
 import type { DiskBounds } from './disk-bounds.ts';
 import { diskFiles } from './disk-files.ts';
 import { processPresence } from './process-presence.ts';
@@ -12,12 +13,14 @@ import { sqliteJournal } from './sqlite-journal.ts';
 import { sqlitePauses } from './sqlite-pauses.ts';
 import { sqliteSources } from './sqlite-sources.ts';
 import { sqliteVectors } from './sqlite-vectors.ts';
+import { sqliteWaves } from './sqlite-waves.ts';
 import { systemClock } from './system-clock.ts';
 
 export interface LocalPlatformOptions {
   /** State folder: database, stored objects, locks of the running processes. */
   home: string;
   models: Models;
+  jobs: ModelJobs;
   log: Log;
   /** Folders whose links lead nowhere else. */
   bounds?: DiskBounds;
@@ -32,7 +35,7 @@ export function localPlatform(options: LocalPlatformOptions): {
   deliveries: Deliveries;
   close(): Promise<void>;
 } {
-  const { home, models, log, bounds, clock = systemClock(), onDeadLetter, queue } = options;
+  const { home, models, jobs, log, bounds, clock = systemClock(), onDeadLetter, queue } = options;
   const db = openDatabase(join(home, 'proofsheet.db'));
   const presence = processPresence(home);
   const batches = sqliteBatches(db, clock);
@@ -46,6 +49,8 @@ export function localPlatform(options: LocalPlatformOptions): {
       files: diskFiles({ home, ...(bounds && { bounds }) }),
       sources: sqliteSources(db),
       models,
+      jobs,
+      waves: sqliteWaves(db),
       pauses: sqlitePauses(db),
       vectors: sqliteVectors(db),
       budgets: sqliteBudgets(db),

@@ -1,6 +1,8 @@
 import { LOCAL_ENCODER } from '../../domain/embedding-settings.ts';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Models } from '../ports.ts';
+import type { ModelJobs } from '../wave-ports.ts';
+import { isSimulatedJob } from './simulated-jobs.ts';
 
 /** Models of a simulated run, by the setting they stand in for. */
 export const SIMULATED_MODEL_IDS = {
@@ -20,9 +22,8 @@ export const SIMULATED_SETTINGS = { ...SIMULATED_MODEL_IDS, judge: 'rubric' } as
  */
 export function modelRouter(simulated: Models, real: Models | undefined, encoders = noEncoders): Models {
   const service = real ?? unconfigured;
-  const isSimulated = (model: string) => (Object.values(SIMULATED_MODEL_IDS) as string[]).includes(model);
   const answering = (model: string) => {
-    if (isSimulated(model)) return simulated;
+    if (isSimulatedModel(model)) return simulated;
     return LOCAL_ENCODER.test(model) ? encoders : service;
   };
   return {
@@ -39,13 +40,47 @@ const noEncoders: Models = {
   check: () => Promise.resolve([]),
 };
 
+function isSimulatedModel(model: string): boolean {
+  return (Object.values(SIMULATED_MODEL_IDS) as string[]).includes(model);
+}
+
 const HOW_TO = 'set GEMINI_API_KEY (or GOOGLE_API_KEY, or Vertex AI as in the README)';
 
+function noService(model: string): Promise<never> {
+  const message = `No key or project is configured for ${model}; ${HOW_TO}, then resume.`;
+  return Promise.reject(new ProofsheetError('auth_failed', message, { scope: 'batch' }));
+}
+
 const unconfigured: Models = {
-  call(request) {
-    const message = `No key or project is configured for the model ${request.model}; ${HOW_TO}, then resume.`;
-    return Promise.reject(new ProofsheetError('auth_failed', message, { scope: 'batch' }));
-  },
+  call: ({ model }) => noService(`the model ${model}`),
   check: () =>
     Promise.resolve([{ what: 'API key', ok: false, message: `not set; ${HOW_TO}, or go on with --simulate` }]),
+};
+
+/** As `modelRouter`, for jobs: which side they belong to is known by the model, the job's name or the line's shape. */
+export function jobsRouter(simulated: ModelJobs, real: ModelJobs | undefined): ModelJobs {
+  const service = real ?? unconfiguredJobs;
+  const of = (model: string) => (isSimulatedModel(model) ? simulated : service);
+  const holder = (name: string) => (isSimulatedJob(name) ? simulated : service);
+  return {
+    line: (call) => of(call.request.model).line(call),
+    upload: (input) => of(input.model).upload(input),
+    create: (job) => of(job.model).create(job),
+    find: (token, model) => of(model).find(token, model),
+    get: (name) => holder(name).get(name),
+    cancel: (name) => holder(name).cancel(name),
+    results: (job) => holder(job.name).results(job),
+    read: async (line) => (await simulated.read(line)) ?? (await service.read(line)),
+  };
+}
+
+const unconfiguredJobs: ModelJobs = {
+  line: ({ request }) => noService(`the model ${request.model}`),
+  upload: ({ model }) => noService(`the model ${model}`),
+  create: ({ model }) => noService(`the model ${model}`),
+  find: (_, model) => noService(`the model ${model}`),
+  get: (name) => noService(`the job ${name}`),
+  cancel: (name) => noService(`the job ${name}`),
+  results: ({ name }) => noService(`the job ${name}`),
+  read: () => Promise.resolve(undefined),
 };

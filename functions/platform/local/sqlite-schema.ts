@@ -99,6 +99,18 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   'ALTER TABLE items ADD COLUMN prompt TEXT;',
+  `
+  CREATE TABLE wave_calls (
+    batch_id TEXT NOT NULL, id TEXT NOT NULL, item_id TEXT NOT NULL, model TEXT NOT NULL, state TEXT NOT NULL, wave_id TEXT,
+    tries INTEGER NOT NULL, doc TEXT NOT NULL, standing TEXT NOT NULL, UNIQUE (batch_id, id)
+  ) STRICT;
+  CREATE INDEX wave_calls_by_item ON wave_calls (batch_id, item_id);
+  CREATE INDEX wave_calls_by_state ON wave_calls (batch_id, state, id);
+  CREATE INDEX wave_calls_by_wave ON wave_calls (batch_id, wave_id, id) WHERE wave_id IS NOT NULL;
+  CREATE TABLE waves (
+    batch_id TEXT NOT NULL, id TEXT NOT NULL, doc TEXT NOT NULL, PRIMARY KEY (batch_id, id)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Brings the schema up to date, or refuses a database of a newer proofsheet with `storage`. */
