@@ -3,7 +3,7 @@ import { asProofsheetError } from '../domain/errors.ts';
 import type { InputRoot } from '../domain/input-root.ts';
 import { safeName } from '../domain/safe-name.ts';
 import { considerFile, considerKind, isOwnFile, type ListedFile, type Origin } from '../domain/selection.ts';
-import { hashOf, sha256 } from '../lib/hash.ts';
+import { contentHash, hashOf } from '../lib/hash.ts';
 import { sniff } from '../media/inspect.ts';
 import type { FileEntry, NewItem } from '../platform/ports.ts';
 import type { App } from './app.ts';
@@ -84,7 +84,7 @@ export async function considerContent(
     const { kind } = await sniff(bytes);
     const decided = considerKind(file.path, kind, intakeOf(app, batch), origin !== 'listing');
     if (decided.kind === 'ignore') return { kind: 'ignored', reason: decided.reason };
-    return itemOf(app, batch, candidate, sha256(bytes), decided.kind === 'refuse' ? decided : undefined);
+    return itemOf(app, batch, candidate, contentHash(bytes), decided.kind === 'refuse' ? decided : undefined);
   } catch (thrown) {
     const { code, message, disposition, scope } = asProofsheetError(thrown);
     if (disposition !== 'permanent' || scope === 'batch') throw thrown;

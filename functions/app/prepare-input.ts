@@ -1,8 +1,7 @@
 import type { Batch, Item } from '../domain/batch.ts';
-import { type ErrorCode, ProofsheetError } from '../domain/errors.ts';
+import type { ErrorCode } from '../domain/errors.ts';
 import type { FileRef } from '../domain/model-call.ts';
 import type { Intake } from '../domain/selection.ts';
-import { sha256 } from '../lib/hash.ts';
 import { checkPdf, normalizeText } from '../media/document.ts';
 import { sniff } from '../media/inspect.ts';
 import { normalizeImage } from '../media/normalize.ts';
@@ -12,25 +11,23 @@ import type { App } from './app.ts';
 /** Longest side of the small pictures in lists, in pixels. */
 const THUMBNAIL_SIDE = 320;
 
+/** Of a source that is to be looked at only now. */
+const UNKNOWN_TYPE = 'application/octet-stream';
+
 export interface PreparedInput {
   input: FileRef;
   thumbnail?: FileRef;
 }
 
-/** Reads the source, makes sure it is what was planned, and stores it as the models shall see it. */
+/** Reads the source, which must be what was planned (else source_changed), and stores it as the models shall see it. */
 export async function prepareInput(
   app: Pick<App, 'files'>,
   batch: Pick<Batch, 'selection'>,
   item: Pick<Item, 'source' | 'contentHash'>,
   intake: Intake,
 ): Promise<PreparedInput> {
-  const bytes = await app.files.read(item.source, { maxBytes: batch.selection.maxFileBytes });
-  if (sha256(bytes) !== item.contentHash) {
-    throw new ProofsheetError(
-      'source_changed',
-      `${item.source} changed after the batch was planned; run again to take the new version.`,
-    );
-  }
+  const source = { uri: item.source, sha256: item.contentHash, mimeType: UNKNOWN_TYPE };
+  const bytes = await app.files.open({ ...source, bytes: batch.selection.maxFileBytes });
   const { kind, mimeType } = await sniff(bytes);
   if (intake === 'bytes') return { input: inPlace(item, bytes, mimeType ?? 'text/plain') };
   if (intake === 'document' && kind === 'text') return { input: await prepareText(app, item, bytes) };

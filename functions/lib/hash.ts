@@ -1,8 +1,19 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** SHA-256 of text or bytes, as 64 lower-case hex digits. */
 export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
+}
+
+const contentHashes = new WeakMap<Uint8Array, string>();
+
+/** SHA-256 of bytes that nobody changes any more: of the same array it is computed once. */
+export function contentHash(bytes: Uint8Array): string {
+  const known = contentHashes.get(bytes);
+  if (known !== undefined) return known;
+  const computed = sha256(bytes);
+  contentHashes.set(bytes, computed);
+  return computed;
 }
 
 /** Hash of a JSON value that does not depend on the order of object keys; `undefined` members do not count. */

@@ -7,6 +7,7 @@ import { readAnswer } from './gemini-answer.ts';
 import { readEmbedding, toEmbedRequest } from './gemini-embedding.ts';
 import { translateFailure } from './gemini-errors.ts';
 import { type OpenFile, toGeminiRequest } from './gemini-request.ts';
+import { inlineFiles } from './inline-files.ts';
 
 export type GeminiAuth =
   | { kind: 'key'; apiKey: string }
@@ -130,7 +131,8 @@ function quietly<T>(make: () => T): T {
 /** Files are read when the request goes out, so that only calls under way hold their bytes. */
 function generate(request: ModelRequest, lane: LaneName, open: OpenFile) {
   return async (client: GoogleGenAI, abortSignal: AbortSignal): Promise<GenerateContentResponse> => {
-    const { model, contents, config } = await toGeminiRequest(request, open);
+    const files = inlineFiles();
+    const { model, contents, config } = await toGeminiRequest(request, open, files.mark);
     abortSignal.throwIfAborted();
     return client.models.generateContent({
       model,
@@ -139,6 +141,7 @@ function generate(request: ModelRequest, lane: LaneName, open: OpenFile) {
         ...config,
         ...(lane === 'flex' && { serviceTier: ServiceTier.FLEX }),
         abortSignal,
+        httpOptions: { fetch: files.fetch },
         // On by default: it would send further paid requests that nobody counts.
         automaticContinuation: false,
       },

@@ -5,15 +5,16 @@ import { toGeminiSchema } from './gemini-schema.ts';
 /** Reads a stored file. */
 export type OpenFile = (file: FileRef) => Promise<Uint8Array>;
 
-/** A request in the words of the API, files read in and inlined. Errors are those of `open`. */
+/** A request in the words of the API, files read in and put where `data` says, by default in base64. Errors are those of `open`. */
 export async function toGeminiRequest(
   request: ModelRequest,
   open: OpenFile,
+  data?: (bytes: Uint8Array) => string,
 ): Promise<{ model: string; contents: Content[]; config: GenerateContentConfig }> {
   const parts: GeminiPart[] = [];
   for (const part of request.parts) {
     if ('text' in part) parts.push({ text: part.text });
-    else parts.push(filePart(part.file, await open(part.file)));
+    else parts.push(filePart(part.file, await open(part.file), data));
   }
   return { model: request.model, contents: [{ role: 'user', parts }], config: configOf(request) };
 }
@@ -37,9 +38,13 @@ function configOf(request: ModelRequest): GenerateContentConfig {
 }
 
 /** Texts go as text: not every model takes them as files, and none takes all their types. */
-export function filePart({ mimeType }: FileRef, bytes: Uint8Array): GeminiPart {
+export function filePart(
+  { mimeType }: FileRef,
+  bytes: Uint8Array,
+  data: (bytes: Uint8Array) => string = base64Of,
+): GeminiPart {
   if (mimeType === 'text/plain') return { text: new TextDecoder().decode(bytes) };
-  return { inlineData: { mimeType, data: base64Of(bytes) } };
+  return { inlineData: { mimeType, data: data(bytes) } };
 }
 
 function base64Of(bytes: Uint8Array): string {

@@ -3,7 +3,7 @@ import type { File, FileMetadata, Storage, StorageOptions } from '@google-cloud/
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileRef } from '../../domain/model-call.ts';
 import { ownMark } from '../../domain/own-mark.ts';
-import { sha256 } from '../../lib/hash.ts';
+import { contentHash, sha256 } from '../../lib/hash.ts';
 import type { FileContent, Files } from '../ports.ts';
 import { objectAt, storageClient, withDeadline } from './storage-client.ts';
 import { httpStatus, isBucketMissing, readError, writeError } from './storage-errors.ts';
@@ -142,7 +142,7 @@ async function openInPlace(storage: Context['storage'], file: FileRef, uri: stri
     const error = readError(thrown, uri);
     throw error.code === 'file_too_large' ? changedSource(uri) : error;
   });
-  if (sha256(bytes) !== file.sha256) throw changedSource(uri);
+  if (contentHash(bytes) !== file.sha256) throw changedSource(uri);
   return bytes;
 }
 

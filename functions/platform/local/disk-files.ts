@@ -4,7 +4,7 @@ import { dirname, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { FileRef } from '../../domain/model-call.ts';
-import { sha256 } from '../../lib/hash.ts';
+import { contentHash, sha256 } from '../../lib/hash.ts';
 import type { Files } from '../ports.ts';
 import { atomicFiles, syncFolder, writeNew } from './atomic-file.ts';
 import type { DiskBounds } from './disk-bounds.ts';
@@ -139,7 +139,8 @@ async function openFile(objects: string, recent: RecentBytes, file: FileRef, wit
     if (error instanceof ProofsheetError && error.code === 'file_too_large') throw changedSource(file.uri);
     throw error;
   });
-  if (sha256(bytes) !== file.sha256) throw changedSource(file.uri);
+  if (contentHash(bytes) !== file.sha256) throw changedSource(file.uri);
+  recent.keep(path, bytes);
   return bytes;
 }
 
