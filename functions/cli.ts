@@ -95,7 +95,7 @@ function openLocal(settings: Settings, bounds?: DiskBounds): OpenApp {
     models,
     jobs,
     log,
-    ...(bounds && { bounds }),
+    files,
     onDeadLetter: async (message, reason) => {
       if (app !== undefined) await settleDeadLetter(app, message, reason);
     },

@@ -26,9 +26,9 @@ const { values } = parseArgs({
 const { home = '', inputs = '', output = '', url = '' } = values;
 const concurrency = Number(values.concurrency);
 const log = jsonLog((line) => process.stderr.write(line), Date.now, ['warn', 'error']);
-const { open } = diskFiles({ home });
-const models = geminiModels({ auth: { kind: 'key', apiKey: 'bench' }, baseUrl: url, open });
-const local = localPlatform({ home, models, jobs: NO_JOBS, log });
+const files = diskFiles({ home });
+const models = geminiModels({ auth: { kind: 'key', apiKey: 'bench' }, baseUrl: url, open: files.open });
+const local = localPlatform({ home, models, jobs: NO_JOBS, log, files });
 const app = createApp(local.platform, {
   prices: { asOf: '2026-01-01', models: { [BENCH_MODEL]: { input: 0.3, output: 2.5 } } },
   stop: new AbortController().signal,

@@ -51,7 +51,7 @@ export function diskFiles({ home, bounds }: { home: string; bounds?: DiskBounds 
     async read(uri, { maxBytes }) {
       const path = await within(localPath(uri));
       const bytes = await readBounded(path, maxBytes);
-      recent.keep(path, bytes);
+      recent.offer(path, bytes);
       return bytes;
     },
     readPart: async (uri, { start, maxBytes }) =>

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import type { Clock, Deliveries, Log, Models, Platform } from '../ports.ts';
+import type { Clock, Deliveries, Files, Log, Models, Platform } from '../ports.ts';
 import type { ModelJobs } from '../wave-ports.ts';
-import type { DiskBounds } from './disk-bounds.ts';
 import { diskFiles } from './disk-files.ts';
 import { processPresence } from './process-presence.ts';
 import { type ProcessQueueOptions, processQueue } from './process-queue.ts';
@@ -22,8 +21,8 @@ export interface LocalPlatformOptions {
   models: Models;
   jobs: ModelJobs;
   log: Log;
-  /** Folders whose links lead nowhere else. */
-  bounds?: DiskBounds;
+  /** Given where others read files too, as the models do: what was just read is in memory for both. */
+  files?: Files;
   clock?: Clock;
   onDeadLetter?: NonNullable<ProcessQueueOptions['onDeadLetter']>;
   queue?: Pick<ProcessQueueOptions, 'minBackoffMs' | 'maxBackoffMs' | 'maxDeliveries' | 'ackDeadlineMs' | 'pollMs'>;
@@ -35,7 +34,7 @@ export function localPlatform(options: LocalPlatformOptions): {
   deliveries: Deliveries;
   close(): Promise<void>;
 } {
-  const { home, models, jobs, log, bounds, clock = systemClock(), onDeadLetter, queue } = options;
+  const { home, models, jobs, log, files = diskFiles({ home }), clock = systemClock(), onDeadLetter, queue } = options;
   const db = openDatabase(join(home, 'proofsheet.db'));
   const presence = processPresence(home);
   const batches = sqliteBatches(db, clock);
@@ -46,7 +45,7 @@ export function localPlatform(options: LocalPlatformOptions): {
       changes: sqliteChanges(db, batches, clock),
       journal: sqliteJournal(db, presence, clock),
       queue: messages,
-      files: diskFiles({ home, ...(bounds && { bounds }) }),
+      files,
       sources: sqliteSources(db),
       models,
       jobs,
