@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { FileRef } from '../../functions/domain/model-call.ts';
 import type { GeminiAuth } from '../../functions/platform/google/gemini-models.ts';
 import { googleError } from '../support/gemini-replies.ts';
 import { API_KEY, failureOf, geminiSetup, requestOf, STANDARD, storedFile } from '../support/gemini-setup.ts';
@@ -75,6 +76,19 @@ describe('what is sent', () => {
     const parts = server.calls[0]?.body.contents?.[0]?.parts ?? [];
     expect(parts.map((part) => part.text ?? part.inlineData?.mimeType)).toEqual(['a', 'image/webp', 'b']);
     expect(server.calls[0]?.images).toEqual([{ mimeType: 'image/webp', bytes: 4001, sha256: file.sha256 }]);
+  });
+
+  it('several files, the same one among them twice, each where it belongs', async () => {
+    const first = storedFile(Buffer.from('first'.repeat(999)), 'image/png');
+    const second = storedFile(Buffer.from('zweites ünd längeres'.repeat(999)), 'image/png');
+    const files = [first.file, second.file, first.file];
+    const open = (file: FileRef) => (file === first.file ? first : second).open(file);
+    const { server, models } = await geminiSetup({}, { open });
+    const parts = files.flatMap((file, n) => [{ text: `„${n}“ 💡` }, { file }]);
+    await models.call(requestOf('text', { parts }), STANDARD);
+    expect(server.calls[0]?.images.map(({ sha256 }) => sha256)).toEqual(files.map((file) => file.sha256));
+    const texts = (server.calls[0]?.body.contents?.[0]?.parts ?? []).flatMap((part) => part.text ?? []);
+    expect(texts).toEqual(['„0“ 💡', '„1“ 💡', '„2“ 💡']);
   });
 
   const photos = new URL('../../../shared/data/products/', import.meta.url);
