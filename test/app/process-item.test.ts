@@ -45,7 +45,7 @@ function taken(message: Message | undefined): Message {
 describe('a store that does not answer for a while', () => {
   it.each([
     { port: 'journal', method: 'claim', paid: 0 },
-    { port: 'files', method: 'read', paid: 0 },
+    { port: 'files', method: 'open', paid: 0 },
     { port: 'journal', method: 'settle', paid: 2 },
     { port: 'files', method: 'write', paid: 2 },
   ] as const)(

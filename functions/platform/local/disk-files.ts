@@ -50,12 +50,12 @@ export function diskFiles({ home, bounds }: { home: string; bounds?: DiskBounds 
     list: diskList(within, bounds),
     async read(uri, { maxBytes }) {
       const path = await within(localPath(uri));
-      const bytes = await readBounded(path, maxBytes);
-      recent.offer(path, bytes);
+      const { bytes, version } = await readBounded(path, maxBytes);
+      recent.offer(path, bytes, version);
       return bytes;
     },
     readPart: async (uri, { start, maxBytes }) =>
-      withFile(await within(localPath(uri)), (fd, size) =>
+      withFile(await within(localPath(uri)), (fd, { size }) =>
         readOut(fd, start, Math.min(maxBytes, Math.max(0, size - start))),
       ),
     async write(uri, content) {
@@ -133,14 +133,14 @@ function objectSize(path: string): number | undefined {
 async function openFile(objects: string, recent: RecentBytes, file: FileRef, within: Within): Promise<Uint8Array> {
   if (file.uri === undefined) return await readObject(objects, file);
   const path = await within(localPath(file.uri));
-  const known = recent.find(path, file);
-  if (known !== undefined) return known;
-  const bytes = await readBounded(path, file.bytes).catch((error: unknown) => {
+  const known = recent.find(path, versionAt(path));
+  if (known !== undefined && contentHash(known) === file.sha256) return known;
+  const { bytes, version } = await readBounded(path, file.bytes).catch((error: unknown) => {
     if (error instanceof ProofsheetError && error.code === 'file_too_large') throw changedSource(file.uri);
     throw error;
   });
   if (contentHash(bytes) !== file.sha256) throw changedSource(file.uri);
-  recent.keep(path, bytes);
+  recent.keep(path, bytes, version);
   return bytes;
 }
 
@@ -166,21 +166,40 @@ async function holds(path: string, file: FileRef): Promise<boolean> {
   );
 }
 
-async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
-  return await withFile(path, (fd, size) => {
-    if (size > maxBytes) throw tooLarge(path, size, maxBytes);
-    return readOut(fd, 0, size);
+interface ReadFile {
+  bytes: Uint8Array;
+  version: string;
+}
+
+async function readBounded(path: string, maxBytes: number): Promise<ReadFile> {
+  return await withFile(path, async (fd, stats) => {
+    if (stats.size > maxBytes) throw tooLarge(path, stats.size, maxBytes);
+    return { bytes: await readOut(fd, 0, stats.size), version: versionOf(stats) };
   });
 }
 
-async function withFile<T>(path: string, work: (fd: number, size: number) => Promise<T>): Promise<T> {
+/** Differs when a file was written or replaced, as far as the file system's clock can tell. */
+function versionOf({ ino, size, mtimeMs, ctimeMs }: fs.Stats): string {
+  return `${ino} ${size} ${mtimeMs} ${ctimeMs}`;
+}
+
+/** Undefined where the file cannot be looked at, which reading it will explain. At once, for the reason of `objectSize`. */
+function versionAt(path: string): string | undefined {
+  try {
+    return versionOf(fs.statSync(path));
+  } catch {
+    return undefined;
+  }
+}
+
+async function withFile<T>(path: string, work: (fd: number, stats: fs.Stats) => Promise<T>): Promise<T> {
   try {
     // Without waiting: a pipe or device in the place of a file must not stop the process.
     const fd = await open(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
     try {
       const stats = fs.fstatSync(fd);
       if (!stats.isFile()) throw new ProofsheetError('unreadable_file', `${path} is not a regular file.`);
-      return await work(fd, stats.size);
+      return await work(fd, stats);
     } finally {
       fs.closeSync(fd);
     }
@@ -210,7 +229,7 @@ function tooLarge(path: string, bytes: number, maxBytes: number): ProofsheetErro
 
 async function readObject(objects: string, file: FileRef): Promise<Uint8Array> {
   const path = objectPath(objects, file);
-  const bytes = await readBounded(path, file.bytes).catch((error: unknown) => {
+  const { bytes } = await readBounded(path, file.bytes).catch((error: unknown) => {
     throw isPassing(error) ? readError(error, path) : missingObject(path, error);
   });
   if (bytes.byteLength !== file.bytes) throw missingObject(path, undefined);
