@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
+import { outputLimitOf } from '../../functions/domain/model-call.ts';
 import { declinedReply, type Fault, googleError, type Reply, rateLimited, textReply } from './gemini-replies.ts';
 import type { Call } from './gemini-server.ts';
 
+/** Of a question that is asked the first time. */
+const FIRST_LIMIT = outputLimitOf({ kind: 'json' });
 const SOON = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '0.05s' };
 
 export const serverError: Fault = googleError(500, 'INTERNAL', 'An internal error has occurred.', [SOON]);
@@ -44,7 +47,8 @@ export function randomFaults(seed: string, share: number) {
     /** Only for a question that is asked the first time. */
     uselessReply(call: Call): Reply | undefined {
       const asked = JSON.stringify(call.body.contents);
-      const again = call.body.generationConfig?.maxOutputTokens !== undefined || asked.includes('the complete answer');
+      const again =
+        call.body.generationConfig?.maxOutputTokens !== FIRST_LIMIT || asked.includes('the complete answer');
       if (call.kind !== 'json' || again) return undefined;
       const reply = pick(`${seed} useless ${asked}`, share, USELESS);
       if (reply !== undefined) useless += 1;
