@@ -9,6 +9,7 @@ import { settleDeadLetter } from './app/settle-dead-letter.ts';
 import { cancelCommand, exportCommand, listCommand, reportCommand, showCommand } from './commands/batches.ts';
 import type { CommandContext, ExitCode, OpenApp, Terminal } from './commands/context.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { generateCommand } from './commands/generate.ts';
 import { resumeCommand, watchCommand } from './commands/resume.ts';
 import { runCommand } from './commands/run.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -62,6 +63,7 @@ for (const command of [
   cancelCommand,
   exportCommand,
   reportCommand,
+  generateCommand,
   serveCommand,
   doctorCommand,
 ]) {

@@ -3,7 +3,6 @@ import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { type PriceTable, priceTableSchema } from './domain/cost.ts';
 import { refuseInside } from './domain/drop-gate.ts';
 import { type EmbeddingSettings, freePrices } from './domain/embedding-settings.ts';
@@ -11,6 +10,7 @@ import { ProofsheetError } from './domain/errors.ts';
 import { DEFAULT_MAX_FILE_BYTES } from './domain/selection.ts';
 import { type FileSettings, settingsFileSchema } from './domain/settings-file.ts';
 import { type WaveLimits, waveLimitsFor } from './domain/wave.ts';
+import { readYaml, shapedYaml, type YamlText } from './lib/yaml-shape.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -34,6 +34,9 @@ export interface Settings {
   readonly maxRetries: number;
   readonly timeoutMs: number;
   readonly maxFileBytes: number;
+  /** Globs; all files where there is none. */
+  readonly patterns: readonly string[];
+  readonly archiveFormat: 'zip' | 'tar' | 'none';
   /** An unfinished batch of this age is cancelled. */
   readonly batchAgeMs: number;
   /** How jobs of the batch lane are looked after. */
@@ -110,7 +113,9 @@ export function loadSettings(sources: SettingsSources): Settings {
     maxConcurrent: wholeNumber(env, 'MAX_CONCURRENT_REQUESTS', 1000) ?? file.maxConcurrent ?? 5,
     maxRetries: wholeNumber(env, 'MAX_RETRIES', 20) ?? file.maxRetries ?? 5,
     timeoutMs: (file.timeout ?? 120) * 1000,
-    maxFileBytes: DEFAULT_MAX_FILE_BYTES,
+    maxFileBytes: file.maxFileSize ?? DEFAULT_MAX_FILE_BYTES,
+    patterns: file.pattern ?? [],
+    archiveFormat: file.archiveFormat ?? 'none',
     batchAgeMs: (wholeNumber(env, 'MAX_BATCH_DAYS', 365) ?? file.maxBatchDays ?? 7) * 86_400_000,
     waves: waveLimits(env, file),
     prices: mergedPrices(env, file),
@@ -267,33 +272,26 @@ function configFile(sources: SettingsSources): FileSettings {
   const named = sources.flags.config;
   const path = resolve(sources.cwd, named ?? 'proofsheet.yaml');
   if (named === undefined && !existsSync(path)) return {};
-  const parsed = settingsFileSchema.safeParse(readYaml(path) ?? {});
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new ProofsheetError('usage', `${path}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}; correct it.`);
+  const shaped = shapedYaml(readSettings(path), settingsFileSchema);
+  if ('value' in shaped) return shaped.value;
+  throw new ProofsheetError('usage', `${path}, ${shaped.problems.join('; ')}; correct it.`);
 }
 
-function readYaml(path: string): unknown {
+function readSettings(path: string): YamlText {
+  let text: string;
   try {
-    return parseYaml(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (error instanceof YAMLParseError) {
-      const at = error.linePos?.[0];
-      throw new ProofsheetError(
-        'usage',
-        `${path}, line ${at?.line ?? '?'}, column ${at?.col ?? '?'}: no valid YAML; correct it.`,
-      );
-    }
-    throw new ProofsheetError(
-      'usage',
-      `The settings file ${path} cannot be read; check the path and its permissions.`,
-      { cause: error },
-    );
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const message = `The settings file ${path} cannot be read; check the path and its permissions.`;
+    throw new ProofsheetError('usage', message, { cause });
   }
+  const read = readYaml(text);
+  if ('value' in read) return read;
+  throw new ProofsheetError('usage', `${path}, ${read.problem}: no valid YAML; correct it.`);
 }
 
 function mergedPrices(env: Env, file: FileSettings): PriceTable {
-  const builtIn = priceTableSchema.parse(readYaml(fileURLToPath(new URL('./prices.yaml', import.meta.url))));
+  const builtIn = priceTableSchema.parse(readSettings(fileURLToPath(new URL('./prices.yaml', import.meta.url))).value);
   const { asOf, lanes, models } = file.prices ?? { asOf: builtIn.asOf };
   const free = freePrices(Object.values(embeddingModels(env, file)));
   return { asOf, lanes: { ...builtIn.lanes, ...lanes }, models: { ...builtIn.models, ...free, ...models } };

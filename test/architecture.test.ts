@@ -53,7 +53,19 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   // Page style and script are files beside the report.
   [
     'report',
-    ['report', 'domain', 'lib', 'type:platform/ports.ts', 'npm:hono', 'npm:zod', 'node:fs', 'node:stream', 'node:url'],
+    [
+      'report',
+      'domain',
+      'lib',
+      'type:platform/ports.ts',
+      'npm:hono',
+      'npm:tar-stream',
+      'npm:yazl',
+      'npm:zod',
+      'node:fs',
+      'node:stream',
+      'node:url',
+    ],
   ],
   [
     'app',
@@ -91,7 +103,7 @@ const MAY_IMPORT: [folder: string, allowed: string[]][] = [
   ],
   ['dashboard', ['dashboard', 'report', 'node:fs', 'npm:hono']],
   ['handlers', ['handlers', 'app', 'dashboard', 'domain', 'report', 'lib', 'type:settings.ts', 'npm:hono', 'npm:zod']],
-  ['settings.ts', ['domain', 'node:', 'npm:yaml', 'npm:zod']],
+  ['settings.ts', ['domain', 'lib', 'node:', 'npm:zod']],
   ['precompile.ts', ['node:']],
   [
     'index.ts',

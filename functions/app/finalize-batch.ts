@@ -1,6 +1,7 @@
 import { type Item, settledOf } from '../domain/batch.ts';
 import { ACK, type Disposal, type Message } from '../domain/message.ts';
 import type { ItemDetail } from '../domain/outcome.ts';
+import { writeArchive } from '../report/archive.ts';
 import { buildReport } from '../report/build-report.ts';
 import type { App } from './app.ts';
 import { announceOpenItems } from './control-batch.ts';
@@ -41,6 +42,7 @@ async function render(app: App, { closed, files, close }: FinalizerClaim): Promi
   }
   const items = settledItems(app, closed.id);
   const { report } = await buildReport({ files, batch: closed, counts, items, now: closed.finishedAt });
+  await writeArchive(files, closed);
   if (await close(report)) app.log.info({ batchId: closed.id, items: counts.total, report }, 'batch finished');
 }
 

@@ -13,6 +13,8 @@ export interface BatchView {
   counts: Counts;
   running: Item[];
   queued: number;
+  /** Some of those that wait. */
+  next: Item[];
   /** Settled items, the latest first. */
   recent: Item[];
 }
@@ -20,14 +22,16 @@ export interface BatchView {
 export async function readBatch(
   app: Pick<App, 'batches'>,
   batchId: string,
-  show: { recent: number; running: number },
+  show: { recent: number; running: number; next?: number },
 ): Promise<BatchView> {
   const batch = await batchNamed(app, batchId);
   const counts = await app.batches.counts(batch.id);
   const running = await app.batches.items(batch.id, { states: ['running'], limit: show.running });
   const recent = await app.batches.recent(batch.id, { limit: show.recent });
   const queued = Math.max(0, counts.total - settledOf(counts) - running.length);
-  return { batch, counts, running, queued, recent };
+  const waiting = show.next ?? 0;
+  const next = waiting === 0 ? [] : await app.batches.items(batch.id, { states: ['queued'], limit: waiting });
+  return { batch, counts, running, queued, next, recent };
 }
 
 /** One item with its journal. `wanted` is its id or its name. */

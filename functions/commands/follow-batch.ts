@@ -39,7 +39,7 @@ interface Watching {
 }
 
 async function drawFrame({ context, app, batchId, since }: Watching): Promise<void> {
-  const view = await readBatch(app, batchId, { recent: 6, running: 8 });
+  const view = await readBatch(app, batchId, { recent: 6, running: 8, next: 3 });
   context.terminal.draw(progressFrame({ view, columns: context.terminal.columns(), now: app.clock.now(), since }));
 }
 

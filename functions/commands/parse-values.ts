@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { bytesIn } from '../domain/byte-size.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 
 /** A number above 0. */
@@ -30,16 +31,11 @@ export function shareFrom(text: string): number {
   return value;
 }
 
-const UNITS: Record<string, number> = { '': 1, B: 1, KB: 1024, MB: 1024 ** 2, GB: 1024 ** 3 };
-
 /** `500KB`, `20MB` or plain bytes. */
 export function bytesFrom(text: string): number {
-  const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
-  const factor = UNITS[(unit ?? '?').toUpperCase()];
-  if (number === undefined || factor === undefined || Number(number) === 0) {
-    throw new InvalidArgumentError('It must be a size such as 500KB or 20MB.');
-  }
-  return Math.round(Number(number) * factor);
+  const bytes = bytesIn(text);
+  if (bytes === undefined) throw new InvalidArgumentError('It must be a size such as 500KB or 20MB.');
+  return bytes;
 }
 
 /** `09:00` as the next moment of this time on this machine's clock, or a whole date such as `2026-11-22T09:00`; in milliseconds since 1970. */

@@ -1,14 +1,14 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { MAX_SAMPLE, type Selection } from '../domain/batch.ts';
 import { momentOf } from '../domain/moment.ts';
-import { DEFAULT_MAX_FILE_BYTES } from '../domain/selection.ts';
+import type { Settings } from '../settings.ts';
 import { bytesFrom, wholeFrom } from './parse-values.ts';
 
 /** Flags that say which inputs become items. */
 export interface SelectionFlags {
   pattern?: string[];
   recursive: boolean;
-  maxFileSize: number;
+  maxFileSize?: number;
   minSize?: number;
   modifiedAfter?: string;
   modifiedBefore?: string;
@@ -22,11 +22,7 @@ export function addSelectionFlags(command: Command): Command {
     .option('--pattern <glob...>', 'which files of a directory or manifest; ! in front leaves out')
     .option('--recursive', 'with subfolders (default)', true)
     .option('--no-recursive', 'leave subfolders out')
-    .addOption(
-      new Option('--max-file-size <size>', 'larger files are refused, e.g. 500KB')
-        .argParser(bytesFrom)
-        .default(DEFAULT_MAX_FILE_BYTES, '20MB'),
-    )
+    .option('--max-file-size <size>', 'larger files are refused, e.g. 500KB (default: 20MB)', bytesFrom)
     .option('--min-size <size>', 'leave smaller files aside, e.g. 10KB', bytesFrom)
     .option('--modified-after <when>', 'only files written since, e.g. 2026-11-01 or 7d', momentFrom)
     .option('--modified-before <when>', 'only files written before, e.g. 2026-11-01 or 12h', momentFrom)
@@ -36,12 +32,16 @@ export function addSelectionFlags(command: Command): Command {
 }
 
 /** `exclude`: folders of results and state, which are never inputs. */
-export function selectionFrom(flags: SelectionFlags, exclude: string[]): Selection {
+export function selectionFrom(
+  flags: SelectionFlags,
+  { patterns, maxFileBytes }: Pick<Settings, 'patterns' | 'maxFileBytes'>,
+  exclude: string[],
+): Selection {
   const { minSize, modifiedAfter, modifiedBefore, limit, sample, seed } = flags;
   return {
-    patterns: flags.pattern ?? [],
+    patterns: flags.pattern ?? [...patterns],
     recursive: flags.recursive,
-    maxFileBytes: flags.maxFileSize,
+    maxFileBytes: flags.maxFileSize ?? maxFileBytes,
     ...(minSize !== undefined && { minBytes: minSize }),
     ...(modifiedAfter !== undefined && { modifiedAfter }),
     ...(modifiedBefore !== undefined && { modifiedBefore }),

@@ -10,8 +10,8 @@ import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
 import type { Settings } from '../settings.ts';
 import type { CommandContext, CommonFlags, OpenApp } from './context.ts';
 import { portFrom } from './parse-values.ts';
-import { sayLoudly } from './run.ts';
 import { isLoopback, localPlaces } from './serve-places.ts';
+import { sayLoudly } from './start-notices.ts';
 
 export interface ServeFlags extends CommonFlags {
   port: number;

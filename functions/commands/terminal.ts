@@ -8,6 +8,9 @@ import { dollars } from '../domain/cost.ts';
 import { oneLine, plainText } from '../report/safe-text.ts';
 
 const MARKS = { passed: '✔', failed: '✘', error: '!', skipped: '↷', cancelled: '⊘' } as const;
+/** Of one column in every terminal, unlike emoji. */
+const WORKING = '▶';
+const WAITING = '…';
 const COLOURS = { passed: 'green', failed: 'yellow', error: 'red', skipped: 'gray', cancelled: 'gray' } as const;
 
 const ESCAPE = String.fromCharCode(27);
@@ -30,7 +33,7 @@ export interface ProgressFrame {
 
 /** The progress display: a few lines, none wider than the terminal. */
 export function progressFrame({ view, columns, now, since }: ProgressFrame): string {
-  const { batch, counts, running, queued, recent } = view;
+  const { batch, counts, running, queued, next, recent } = view;
   const lines = [
     styleText(
       'bold',
@@ -39,26 +42,28 @@ export function progressFrame({ view, columns, now, since }: ProgressFrame): str
     barLine(counts, batch.sealed, columns),
     countsLine(counts, running.length, queued),
   ];
-  if (running.length > 0) lines.push('', 'Working on');
-  for (const item of running)
-    lines.push(
-      `  ${columnsOf([item.name, 34], [doing(item), 24])}${seconds(now - (item.progress?.since ?? item.firstClaimedAt ?? now))}`,
-    );
-  if (recent.length > 0) lines.push('', 'Finished');
+  const improving = improvingLine(batch);
+  if (improving !== undefined) lines.push('', improving);
+  if (running.length > 0) lines.push('', 'Currently processing');
+  for (const item of running) lines.push(`  ${WORKING} ${runningLine(item, now, columns)}`);
+  if (recent.length > 0) lines.push('', 'Completed');
   for (const item of recent) lines.push(`  ${settledLine(item)}`);
+  if (queued > 0) lines.push('', 'Queued', `  ${WAITING} ${queuedLine(next, queued)}`);
   lines.push('', timeLine(counts, batch.sealed, now, since));
   return lines.map((line) => cut(line, columns - 1)).join('\n');
 }
 
-/** `✔ mug.jpg  0.92  2 attempts  $0.0700  9 of 10 questions right` */
+/** `✔ mug.jpg  0.92  2 attempts  12.1s  $0.0700  9 of 10 questions right`; without score and attempts where nothing was judged. */
 export function settledLine(item: Item): string {
   const summary = item.summary;
   const state = item.state as keyof typeof MARKS;
   const score = summary?.score == null ? '' : summary.score.toFixed(2);
-  const attempts = summary && summary.attempts > 0 ? plural(summary.attempts, 'attempt') : '';
+  const attempts = summary?.attempts ?? 0;
+  const took = summary && summary.seconds > 0 ? `${summary.seconds.toFixed(1)}s` : '';
   const cost = summary && summary.calls > 0 ? dollars(summary.costNano) : '';
   const said = oneLine(summary?.code ? `${summary.code}: ${summary.message}` : answerOf(summary));
-  return `${styleText(COLOURS[state], MARKS[state])} ${columnsOf([item.name, 28], [score, 4], [attempts, 10], [cost, 7])}${said}`;
+  const rounds = attempts > 0 ? columnsOf([score, 4], [plural(attempts, 'attempt'), 10]) : '';
+  return `${styleText(COLOURS[state], MARKS[state])} ${columnsOf([item.name, 28])}${rounds}${columnsOf([took, 6], [cost, 7])}${said}`;
 }
 
 /** What was answered, for items that are not judged; otherwise how it went. */
@@ -144,7 +149,28 @@ function countsLine(counts: Counts, running: number, queued: number): string {
   const parts = (['passed', 'failed', 'error', 'skipped', 'cancelled'] as const)
     .filter((state) => counts[state] > 0 || state === 'passed')
     .map((state) => styleText(COLOURS[state], `${MARKS[state]} ${counts[state]} ${state}`));
-  return [...parts, `▶ ${running} running`, `… ${queued} queued`].join('  ');
+  return [...parts, `${WORKING} ${running} running`, `${WAITING} ${queued} queued`].join('  ');
+}
+
+/** `mug.jpg  attempt 2, after judge  (15s)` */
+function runningLine(item: Item, now: number, columns: number): string {
+  const since = seconds(now - (item.progress?.since ?? item.firstClaimedAt ?? now));
+  const name = Math.max(20, Math.min(34, columns - 46));
+  return `${columnsOf([item.name, name], [doing(item), 24])}(${since})`;
+}
+
+/** The names of some that wait, and how many more do. */
+function queuedLine(next: readonly Item[], queued: number): string {
+  const names = next.slice(0, queued).map(({ name }) => cut(name, 28));
+  const more = queued - names.length;
+  return [...names, ...(more > 0 ? [`${more} more`] : [])].join(', ');
+}
+
+/** While a better prompt is looked for, no item is in work. */
+function improvingLine({ optimize, optimization }: Batch): string | undefined {
+  if (optimize === undefined || optimization === undefined || optimization.end !== undefined) return undefined;
+  const { calls, versions } = optimization;
+  return `Improving the prompt  version ${versions.length + 1}, ${calls} of ${optimize.calls} calls`;
 }
 
 function timeLine(counts: Counts, sealed: boolean, now: number, since: ProgressFrame['since']): string {

@@ -3,6 +3,7 @@ import { refusedItems } from '../app/refused-items.ts';
 import { workOff } from '../app/work-off.ts';
 import { type Batch, type Counts, passRateOf } from '../domain/batch.ts';
 import { unpricedModels } from '../domain/cost.ts';
+import { archiveUri } from '../report/archive.ts';
 import { runDocument } from '../report/text-reports.ts';
 import type { CommandContext, CommonFlags, ExitCode, OpenApp } from './context.ts';
 import { followBatch } from './follow-batch.ts';
@@ -46,6 +47,7 @@ async function report(context: CommandContext, { app }: OpenApp, batchId: string
   if (reasons.length > 0) print(`refused: ${reasons.join(', ')}; the reasons are in failed/`);
   print(`Results  ${batch.outputDir}`);
   if (batch.report !== undefined) print(`Report   ${batch.report}`);
+  if (batch.report !== undefined && batch.archive !== 'none') print(`Archive  ${archiveUri(app.files, batch)}`);
   if (flags.json) context.out(JSON.stringify({ ...runDocument(batch, counts, now), refused }, null, 2));
   // A check of a catalogue must not pass because its pictures could not be read.
   const missed = flags.minPassRate === undefined ? 0 : Object.values(refused).reduce((sum, count) => sum + count, 0);

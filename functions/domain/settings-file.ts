@@ -1,9 +1,16 @@
 import { z } from 'zod';
+import { archiveFormatSchema } from './batch.ts';
+import { bytesIn } from './byte-size.ts';
 import { priceTableSchema } from './cost.ts';
 import { embeddingFileSchema } from './embedding-settings.ts';
 import { GECKO } from './model-call.ts';
 
 const DAY_SECONDS = 86_400;
+
+const sizeSchema = z
+  .union([z.number(), z.string()])
+  .transform((size) => bytesIn(String(size)) ?? 0)
+  .refine((bytes) => bytes > 0, 'must be a size such as 500KB or 20MB');
 
 /** What `proofsheet.yaml` may say. Every word has a flag or an environment variable of the same meaning. */
 export const settingsFileSchema = z.strictObject({
@@ -19,6 +26,11 @@ export const settingsFileSchema = z.strictObject({
   maxAttempts: z.number().int().min(1).max(10).optional(),
   maxConcurrent: z.number().int().min(1).max(1000).optional(),
   maxRetries: z.number().int().min(1).max(20).optional(),
+  /** Bytes, or `20MB`. */
+  maxFileSize: sizeSchema.optional(),
+  /** Which files of a folder. */
+  pattern: z.union([z.string().transform((one) => [one]), z.array(z.string())]).optional(),
+  archiveFormat: archiveFormatSchema.optional(),
   /** Seconds. */
   timeout: z.number().min(1).max(600).optional(),
   /** Seconds until a job of the batch lane is first looked at; later looks come less and less often. */

@@ -45,6 +45,8 @@ function documentHead({ batch, counts, run }: ReportHead) {
     batch_id: batch.id,
     created_at: new Date(batch.createdAt).toISOString(),
     parameters: {
+      model: modelOf(batch.recipeSettings),
+      directory: batch.inputs.length === 1 ? (batch.inputs[0] ?? null) : null,
       inputs: batch.inputs,
       selection: batch.selection,
       recipe: batch.recipe,
@@ -62,4 +64,9 @@ function documentHead({ batch, counts, run }: ReportHead) {
     },
     batch: run,
   };
+}
+
+/** The model that makes the results; the others are among the settings. */
+function modelOf({ outputType, textModel, imageModel }: ReportHead['batch']['recipeSettings']): unknown {
+  return (outputType === undefined || outputType === 'image' ? (imageModel ?? textModel) : textModel) ?? null;
 }

@@ -57,6 +57,7 @@ function view(change: Partial<BatchView> = {}): BatchView {
     running,
     recent,
     queued: 26,
+    next: [item('waiting-1.png', 'queued'), item('waiting-2.png', 'queued')],
     ...change,
   };
 }
@@ -85,7 +86,8 @@ describe('the progress display', () => {
     expect(shown).toContain('SIMULATED');
     expect(shown).toMatch(/ 25 % {2}10\/40 items/);
     expect(shown).toContain('✔ 8 passed  ✘ 2 failed  ▶ 4 running  … 26 queued');
-    expect(shown).toMatch(/family\.png +attempt 2, after judge +61s/);
+    expect(shown).toMatch(/▶ 👩‍👩‍👧 family\.png +attempt 2, after judge +\(61s\)/);
+    expect(shown).toMatch(/\n\nQueued\n {2}… waiting-1\.png, waiting-2\.png, 24 more\n/);
     // Six items in the minute since this process looked: 30 more take five minutes.
     expect(shown).toContain('Elapsed 1m 00s · ETA 5m 00s · 6.0 items/min · at least $1.23 (PRICE UNKNOWN f');
   });
@@ -97,7 +99,7 @@ describe('the progress display', () => {
   });
 
   it('draws an empty batch', () => {
-    const empty = view({ batch: sampleBatch(), counts: NO_COUNTS, running: [], recent: [], queued: 0 });
+    const empty = view({ batch: sampleBatch(), counts: NO_COUNTS, running: [], recent: [], queued: 0, next: [] });
     expect(frame(empty).join('\n')).toContain('0 %  0/0+ items');
   });
 });
@@ -119,17 +121,24 @@ describe('lines about items and batches', () => {
   });
 
   it.each([
-    ['passed', '✔ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],
-    ['failed', '✘ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],
-    ['skipped', '↷ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],
-    ['cancelled', '⊘ mug.jpg                       0.80  2 attempts  $0.0700  Good enough.'],
+    ['passed', '✔ mug.jpg                       0.80  2 attempts  1.5s    $0.0700  Good enough.'],
+    ['failed', '✘ mug.jpg                       0.80  2 attempts  1.5s    $0.0700  Good enough.'],
+    ['skipped', '↷ mug.jpg                       0.80  2 attempts  1.5s    $0.0700  Good enough.'],
+    ['cancelled', '⊘ mug.jpg                       0.80  2 attempts  1.5s    $0.0700  Good enough.'],
   ] as const)('marks %s', (state, line) => {
     const summary = sampleSummary({ costNano: 70_000_000 });
     expect(stripVTControlCharacters(settledLine(item('mug.jpg', state, { summary })))).toBe(line);
   });
 
   it('names the code of an error and leaves out what there is not', () => {
-    const summary = sampleSummary({ score: null, attempts: 0, calls: 0, code: 'empty_file', message: 'No bytes.' });
+    const summary = sampleSummary({
+      score: null,
+      attempts: 0,
+      calls: 0,
+      seconds: 0,
+      code: 'empty_file',
+      message: 'No bytes.',
+    });
     const line = stripVTControlCharacters(settledLine(item('mug.jpg', 'error', { summary })));
     expect(line).toMatch(/^! mug\.jpg +empty_file: No bytes\.$/);
   });
