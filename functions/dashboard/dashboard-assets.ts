@@ -7,8 +7,8 @@ export interface Asset {
   type: string;
 }
 
-/** The names under which the parts that the report has as well are served, as one file each. */
-export const SHARED_STYLE = 'shared.css';
+/** All styles as one file, and the scripts that the report has as well. */
+export const STYLES = 'styles.css';
 export const SHARED_SCRIPT = 'shared.js';
 
 const FOLDER = new URL('./page/', import.meta.url);
@@ -27,17 +27,29 @@ export async function dashboardAsset(name: string): Promise<Asset | undefined> {
 }
 
 async function readAssets(): Promise<ReadonlyMap<string, Asset>> {
-  const joined = async (parts: readonly string[]) => (await Promise.all(parts.map(pagePart))).join('\n');
-  const names = await readdir(FOLDER);
-  const own = names.map(async (name) => [name, await readFile(new URL(name, FOLDER), 'utf8')] as const);
-  const found = await Promise.all([
-    ...own,
-    joined(PAGE_STYLES).then((content) => [SHARED_STYLE, content] as const),
-    joined(SHARED_SCRIPTS).then((content) => [SHARED_SCRIPT, content] as const),
+  const names = (await readdir(FOLDER)).sort();
+  const [styles, others] = [names.filter(isStyle), names.filter((name) => !isStyle(name))];
+  const [shared, own, scripts, files] = await Promise.all([
+    Promise.all(PAGE_STYLES.map(pagePart)),
+    Promise.all(styles.map(ownPart)),
+    Promise.all(SHARED_SCRIPTS.map(pagePart)),
+    Promise.all(others.map(ownPart)),
   ]);
-  return new Map(found.map(([name, content]) => [name, { content, type: typeOf(name) }]));
+  return new Map([
+    [STYLES, asset(STYLES, [...shared, ...own].join('\n'))],
+    [SHARED_SCRIPT, asset(SHARED_SCRIPT, scripts.join('\n'))],
+    ...others.map((name, at) => [name, asset(name, files[at] ?? '')] as const),
+  ]);
 }
 
-function typeOf(name: string): string {
-  return TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
+function isStyle(name: string): boolean {
+  return name.endsWith('.css');
+}
+
+async function ownPart(name: string): Promise<string> {
+  return await readFile(new URL(name, FOLDER), 'utf8');
+}
+
+function asset(name: string, content: string): Asset {
+  return { content, type: TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream' };
 }

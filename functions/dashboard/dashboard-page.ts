@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import { BRAND } from '../report/html-brand.ts';
 import { itemsSection } from '../report/html-items.ts';
 import type { Html } from '../report/html-summary.ts';
-import { SHARED_SCRIPT, SHARED_STYLE } from './dashboard-assets.ts';
+import { SHARED_SCRIPT, STYLES } from './dashboard-assets.ts';
 
 /** A page of the dashboard. */
 export interface Page {
@@ -50,8 +50,7 @@ async function document(page: Pick<Page, 'title' | 'script'>, { nav, body }: Rec
 <meta name="color-scheme" content="light dark">
 <title>${page.title} · proofsheet</title>
 <link rel="icon" href="/assets/icon.svg">
-<link rel="stylesheet" href="/assets/${SHARED_STYLE}">
-<link rel="stylesheet" href="/assets/dashboard.css">
+<link rel="stylesheet" href="/assets/${STYLES}">
 <script src="/assets/${SHARED_SCRIPT}" defer></script>
 <script src="/assets/${page.script}" type="module"></script>
 </head>

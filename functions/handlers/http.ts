@@ -11,6 +11,7 @@ import { guardHeaders, guardHost, guardOrigin, guardSize } from './http-guard.ts
 import { itemEndpoints } from './http-items.ts';
 import { openApiDocument } from './http-openapi.ts';
 import { mountPages } from './http-pages.ts';
+import { placesEndpoint } from './http-places.ts';
 import { recipesEndpoint } from './http-recipes.ts';
 import { failureOf } from './http-request.ts';
 import { resultEndpoints } from './http-results.ts';
@@ -82,6 +83,7 @@ function endpointsOf(app: App, options: HttpOptions): Endpoint[] {
     ...batchEndpoints(app),
     ...itemEndpoints(app),
     recipesEndpoint(app),
+    placesEndpoint(app, start),
   ];
 }
 
