@@ -18,15 +18,22 @@ export interface Answer {
   body: any;
 }
 
-/** The API without a server, over a home of its own; `work` does what waits in the queue until nothing does. */
-export async function httpWorld(names: readonly string[], options: Partial<HttpOptions> = {}) {
+/**
+ * The API without a server, over a home of its own; `work` does what waits in the queue until nothing does. It ends with the test, or
+ * when what was given to `atEnd` is called.
+ */
+export async function httpWorld(
+  names: readonly string[],
+  options: Partial<HttpOptions> = {},
+  atEnd: (end: () => Promise<void>) => void = onTestFinished,
+) {
   const root = await makeQuickHome();
   const photos = join(root.path, 'photos');
   mkdirSync(photos);
   writePhotos(photos, names);
   const local = openLocal(join(root.path, 'home'));
   const stop = new AbortController();
-  onTestFinished(async () => {
+  atEnd(async () => {
     stop.abort();
     await local.close();
     await root.remove();
@@ -78,8 +85,11 @@ export async function httpWorld(names: readonly string[], options: Partial<HttpO
         headers: { 'content-type': 'application/json', authorization },
         body: typeof body === 'string' ? body : JSON.stringify(body),
       }),
-    async work() {
-      for (let message = queue.waiting.shift(); message !== undefined; message = queue.waiting.shift()) {
+    /** Does all that waits, or so many messages of it. */
+    async work(most = Number.POSITIVE_INFINITY) {
+      for (let done = 0; done < most; done += 1) {
+        const message = queue.waiting.shift();
+        if (message === undefined) return;
         const disposal = await dispatch(app, message);
         if (disposal.kind === 'retry') queue.waiting.push(message);
       }
