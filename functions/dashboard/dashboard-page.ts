@@ -61,7 +61,7 @@ async function document(page: Pick<Page, 'title' | 'script'>, { nav, body }: Rec
 ${nav}
 </header>
 <main id="main" tabindex="-1">
-<div id="content" aria-live="off"></div>
+<div id="content"><p class="empty">Loading …</p></div>
 ${body}
 <noscript><p class="empty">The dashboard needs JavaScript. The same is to be had from the command line: <code>proofsheet list</code>.</p></noscript>
 </main>
@@ -73,6 +73,8 @@ ${body}
 }
 
 function batchBody(): Html {
-  return html`${itemsSection({ total: 0, states: STATES.map((state) => [state, 0]), reasons: [] })}
+  return html`<div id="below" hidden>
+${itemsSection({ total: 0, states: STATES.map((state) => [state, 0]), reasons: [] })}
+</div>
 <dialog id="viewer" aria-labelledby="viewer-name"></dialog>`;
 }

@@ -17,6 +17,11 @@ export function mountPages(api: Hono, guard: { token: boolean; admits(context: C
     if (asset === undefined) throw failureOf(404, 'not_found', `There is no ${context.req.path}.`);
     return assetAnswer(context, asset);
   });
+  // Where browsers look by themselves, also from the report's page.
+  api.get('/favicon.ico', async (context) => {
+    const icon = await dashboardAsset('icon.svg');
+    return icon === undefined ? context.body(null, 404) : assetAnswer(context, icon);
+  });
   for (const page of PAGES) {
     api.get(page.path, async (context) => {
       if (await guard.admits(context)) return context.html(await dashboardPage(page, guard), 200, CACHED);

@@ -1,5 +1,5 @@
 import { batchActions } from './batch-actions.js';
-import { timeAgo, toast } from './widgets.js';
+import { timeAgo } from './widgets.js';
 
 const { element, chip } = globalThis.proofsheet;
 const LOST = 'The connection is lost; trying again …';
@@ -39,7 +39,7 @@ export function batchHead(batch, { reload }) {
   }
   draw(shown.now);
   return {
-    ...{ header, draw, say: toast },
+    ...{ header, draw },
     connected(yes) {
       lost.hidden = yes;
     },

@@ -1,127 +1,96 @@
-import { ask, pagesOf } from './api.js';
+import { ask } from './api.js';
+import { batchFeed } from './batch-feed.js';
 import { batchHead } from './batch-head.js';
 import { batchSummary } from './batch-summary.js';
 import { charts } from './charts.js';
 import { recordOf } from './item-record.js';
 import { journalOf } from './journal.js';
 import { reviewing } from './review.js';
-import { itemRows } from './rows.js';
-import { watchBatch } from './watch.js';
-import { content, failure, number } from './widgets.js';
+import { content, failure, number, toast } from './widgets.js';
 
 const { element, createItems, words } = globalThis.proofsheet;
 
-const ROWS_AT_ONCE = 500;
-/** More rows than this are only loaded when they are asked for. */
-const ROWS_AT_FIRST = 20_000;
 const DRAW_EVERY_MS = 250;
 const CHARTS_EVERY_MS = 1000;
 
 const batchId = decodeURIComponent(location.pathname.split('/').at(-1));
 const path = `/api/batches/${encodeURIComponent(batchId)}`;
-const section = document.getElementById('items');
 
 try {
   const batch = await ask(path);
   document.title = `${batch.name} · proofsheet`;
-  showBatch(batch);
+  await showBatch(batch);
 } catch (error) {
-  section.remove();
-  content.append(
+  const all = element('p', {}, element('a', { href: '/' }, 'All batches'));
+  content.replaceChildren(
     failure(error, () => location.reload()),
-    element('p', {}, element('a', { href: '/' }, 'All batches')),
+    all,
   );
 }
 
-function showBatch(batch) {
-  const store = itemRows();
-  const head = batchHead(batch, { reload });
+async function showBatch(batch) {
+  const head = batchHead(batch, { reload: () => feed.follow() });
   const summary = batchSummary(batch);
   const panels = charts(batch);
-  content.append(head.header, summary.section, panels.section);
+  content.replaceChildren(head.header, summary.section, panels.section);
+  document.getElementById('below').hidden = false;
+  const feed = batchFeed(batchId, path, {
+    connected: head.connected,
+    moreWanted,
+    failed: (error) => toast(error.message),
+    onItem(line) {
+      const shown = items.viewer.opened();
+      const isNews = shown?.id === line.item_id && shown.state !== line.status;
+      return isNews ? items.viewer.show : undefined;
+    },
+    onProgress(now) {
+      head.draw(now);
+      summary.draw(now);
+      drawStates(now);
+    },
+  });
+  let isReviewed = false;
   const review = reviewing(path, (id, said) => {
-    store.review(id, said);
+    feed.review(id, said);
     head.reviewed();
-    changed.rows = true;
+    isReviewed = true;
   });
   const items = createItems({
-    ...{ rows: store.rows, byId: store.byId, none: 'No item is known yet.' },
+    ...{ rows: feed.rows, byId: feed.byId, none: 'No item is known yet.' },
     viewing: {
       load: async (row) => recordOf(await ask(`${path}/items/${encodeURIComponent(row.id)}`)),
       lead: (row) => [review.bar(row, items.viewer)],
       more: (_, record) => journalOf(record),
     },
   });
-  review.listen(items, store);
+  review.listen(items, feed.byId);
   prepareOrders(batch);
-  const changed = { rows: true, charts: true, settled: undefined };
-  const told = { ids: new Set(), listing: false };
-
-  function hear(kind, data) {
-    if (kind === 'item') {
-      const shown = items.viewer.opened();
-      const wasOpen = shown?.id === data.item_id && shown.state !== data.status;
-      const row = store.tell(data);
-      if (told.listing) told.ids.add(row.id);
-      if (wasOpen) items.viewer.show(row);
-    } else {
-      for (const line of data.items ?? []) hear('item', line);
-      head.draw(data);
-      summary.draw(data);
-      drawStates(data);
-      if (settledOf(data) < changed.settled) reload();
-      changed.settled = settledOf(data);
-    }
-    Object.assign(changed, { rows: true, charts: true });
-  }
-
-  let stop = () => undefined;
-  function watch() {
-    stop();
-    stop = watchBatch(batchId, { hear, connected: head.connected });
-  }
-  /** After something was set going again: items may have gone back to the queue, which no event tells. */
-  function reload() {
-    changed.settled = undefined;
-    watch();
-    loadRows(store, told, changed).catch((error) => head.say(error.message));
-  }
-  addEventListener('pagehide', () => stop());
+  items.update();
+  let isCharted = true;
   setInterval(() => {
-    if (!changed.rows) return;
-    changed.rows = false;
-    drawReasons(store.rows);
+    if (!feed.news() && !isReviewed) return;
+    isReviewed = false;
+    isCharted = false;
+    drawReasons(feed.rows);
     items.refresh();
   }, DRAW_EVERY_MS);
   setInterval(() => {
-    if (!changed.charts) return;
-    changed.charts = false;
-    panels.draw(store.rows);
+    if (!isCharted) panels.draw(feed.rows);
+    isCharted = true;
+    void feed.catchUp();
   }, CHARTS_EVERY_MS);
-  items.update();
-  watch();
-  loadRows(store, told, changed).then(items.follow, (error) => head.say(error.message));
+  addEventListener('pagehide', feed.stop);
+  await feed.follow();
+  items.follow();
 }
 
-/** Reads all items, page by page; what events tell meanwhile is newer. */
-async function loadRows(store, told, changed) {
-  Object.assign(told, { listing: true, ids: new Set() });
-  let most = ROWS_AT_FIRST;
-  for await (const { items, next_cursor: next } of pagesOf(`${path}/lines`, ROWS_AT_ONCE)) {
-    for (const line of items) store.list(line, told.ids);
-    Object.assign(changed, { rows: true, charts: true });
-    if (next && store.rows.length >= most) most = await moreWanted(store.rows.length);
-  }
-  told.listing = false;
-}
-
-/** Waits until somebody asks for more rows than were loaded at first. */
-function moreWanted(loaded) {
+/** Waits until somebody asks for more rows than were loaded so far; gives how many there may be then. */
+function moreWanted(loaded, more) {
   return new Promise((resolve) => {
-    const place = element('p', { class: 'notice more-rows' }, `These are the first ${number(loaded)} items. `);
+    const place = element('p', { class: 'notice' }, `These are the first ${number(loaded)} items. `);
     const next = () => {
       place.remove();
-      resolve(loaded + ROWS_AT_FIRST);
+      resolve(loaded + more);
     };
     place.append(element('button', { type: 'button', class: 'link', onclick: next }, 'Load more of them'));
     document.getElementById('shown').after(place);
@@ -129,13 +98,12 @@ function moreWanted(loaded) {
 }
 
 /** While a batch runs its items keep their places and fill up; one that is over is looked at from its worst item on. */
-function prepareOrders(batch) {
+function prepareOrders({ state }) {
   const sort = document.getElementById('sort');
   sort.append(element('option', { value: 'latest' }, 'Latest first'));
-  const isOver = batch.state === 'finished' || batch.state === 'cancelled';
+  const isOver = state === 'finished' || state === 'cancelled';
   sort.value = isOver ? 'worst' : 'name';
-  const view = document.querySelector(`[name="view"][value="${isOver ? 'list' : 'sheet'}"]`);
-  view.checked = true;
+  document.querySelector(`[name="view"][value="${isOver ? 'list' : 'sheet'}"]`).checked = true;
 }
 
 function drawStates({ counts, running, queued }) {
@@ -158,8 +126,4 @@ function drawReasons(rows) {
     if (option === undefined) select.append(element('option', { value: code }, text));
     else if (option.textContent !== text) option.textContent = text;
   }
-}
-
-function settledOf({ counts }) {
-  return counts.passed + counts.failed + counts.error + counts.cancelled + counts.skipped;
 }

@@ -13,7 +13,7 @@ const list = element('ol', { class: 'batches', 'aria-label': 'Batches' });
 const more = button('Show older ones', () => showOlder(), { kind: 'older' });
 let oldest;
 
-content.append(
+content.replaceChildren(
   element(
     'header',
     { class: 'page-head' },

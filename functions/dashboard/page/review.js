@@ -66,7 +66,7 @@ export function reviewing(path, changed) {
     return Object.assign(made, { press, note });
   }
 
-  return { bar, listen: (items, store) => listen(items, store, decide) };
+  return { bar, listen: (items, byId) => listen(items, byId, decide) };
 }
 
 function decisionButton(key, decision, onclick) {
@@ -89,7 +89,7 @@ function leaveNote(event, note) {
   note.closest('dialog').querySelector('.close').focus();
 }
 
-function listen(items, store, decide) {
+function listen(items, byId, decide) {
   addEventListener('keydown', (event) => {
     if (event.altKey || event.ctrlKey || event.metaKey || event.target.closest('input, select, textarea, .question'))
       return;
@@ -103,12 +103,12 @@ function listen(items, store, decide) {
       }
       return;
     }
-    const row = rowAt(event.target, store);
+    const row = rowAt(event.target, byId);
     if (decision && row) decide(row, decision);
   });
 }
 
-function rowAt(target, { byId }) {
+function rowAt(target, byId) {
   const href = target.closest('a.entry')?.getAttribute('href');
   return href && byId.get(decodeURIComponent(href.slice('#item='.length)));
 }

@@ -29,5 +29,5 @@ form.addEventListener('submit', async (event) => {
     token.select();
   }
 });
-content.append(form);
+content.replaceChildren(form);
 token.focus();

@@ -11,7 +11,7 @@ const LANES = {
   batch: 'Batch: half the price, within a day',
 };
 
-content.append(element('header', { class: 'page-head' }, element('h1', {}, 'Start a batch')));
+content.replaceChildren(element('header', { class: 'page-head' }, element('h1', {}, 'Start a batch')));
 try {
   const [{ recipes }, described] = await Promise.all([ask('/api/recipes'), ask('/openapi.json')]);
   await showForm(recipes, startFields(described));
