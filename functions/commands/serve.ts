@@ -32,6 +32,8 @@ interface Served {
   simulated: boolean;
 }
 
+/** Characters of a token that others than this machine may try. */
+const LEAST_TOKEN = 16;
 const RESCAN_MS = 5_000;
 /** A file that was just written is taken for whole after this. */
 const WHOLE_AFTER_MS = 2_100;
@@ -59,10 +61,7 @@ export function serveCommand(context: CommandContext): Command {
 }
 
 async function servedBy(context: CommandContext, flags: ServeFlags, settings: Settings): Promise<Served> {
-  if (!isLoopback(flags.host) && settings.api.token === undefined) {
-    const text = `Everybody who reaches ${flags.host} could start batches; set API_TOKEN, or leave --host out.`;
-    throw new ProofsheetError('usage', text);
-  }
+  if (!isLoopback(flags.host)) requireToken(flags.host, settings.api.token);
   const full = (folder: string) => resolve(context.cwd, folder);
   const roots = (flags.root ?? ['.']).map(full);
   for (const root of roots) await requireFolder(root);
@@ -74,6 +73,17 @@ async function servedBy(context: CommandContext, flags: ServeFlags, settings: Se
     ...{ inbox, outputRoot, own: [outputRoot, settings.home] },
     simulated: flags.simulate === true || settings.gemini.auth === undefined,
   };
+}
+
+/** Nothing but the token stands between the network and the money. */
+function requireToken(host: string, token: string | undefined): void {
+  if (token === undefined) {
+    const text = `Everybody who reaches ${host} could start batches; set API_TOKEN, or leave --host out.`;
+    throw new ProofsheetError('usage', text);
+  }
+  if (token.length >= LEAST_TOKEN) return;
+  const text = `API_TOKEN could be guessed by whoever reaches ${host}; make one of ${LEAST_TOKEN} characters or more, for example with \`openssl rand -hex 32\`.`;
+  throw new ProofsheetError('usage', text);
 }
 
 async function requireFolder(path: string): Promise<void> {
