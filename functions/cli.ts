@@ -103,7 +103,8 @@ function openLocal(settings: Settings, bounds?: DiskBounds): OpenApp {
     },
   });
   const limits = { batchAgeMs: settings.batchAgeMs, waves: settings.waves };
-  app = createApp(local.platform, { prices: settings.prices, unavailable, stop: stop.signal, limits });
+  const { prices, dailySpendNano } = settings;
+  app = createApp(local.platform, { prices, unavailable, stop: stop.signal, limits, dailySpendNano });
   return {
     app,
     deliveries: local.deliveries,

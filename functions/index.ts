@@ -132,7 +132,7 @@ async function openApp() {
     import('./platform/local/model-router.ts'),
   ]);
   const settings = loadSettings({ flags: {}, cwd: process.cwd() });
-  const { cloud, prices, batchAgeMs, waves } = settings;
+  const { cloud, prices, batchAgeMs, waves, dailySpendNano } = settings;
   const { location } = settings.gecko;
   const { gecko, unavailable } = openGecko({ ...settings.gemini, location, pictures: workPictures(cloud) });
   const platform = googlePlatform({
@@ -149,7 +149,7 @@ async function openApp() {
   const limits = { ...CLOUD_LIMITS, window, leaseMs, leaseMarginMs: Math.min(30_000, leaseMs), batchAgeMs, waves };
   // Never aborted: on SIGTERM the framework ends the process at once, and what was under way goes on elsewhere after its lease.
   const stop = new AbortController().signal;
-  return { settings, app: createApp(platform, { prices, unavailable, stop, limits }) };
+  return { settings, app: createApp(platform, { prices, unavailable, stop, limits, dailySpendNano }) };
 }
 
 function simulated(open: Files['open']): Models {

@@ -7,6 +7,7 @@ import { type PriceTable, priceTableSchema } from './domain/cost.ts';
 import { refuseInside } from './domain/drop-gate.ts';
 import { type EmbeddingSettings, freePrices } from './domain/embedding-settings.ts';
 import { ProofsheetError } from './domain/errors.ts';
+import type { ApiSettings, CloudSettings, DropSettings } from './domain/process-settings.ts';
 import { DEFAULT_MAX_FILE_BYTES } from './domain/selection.ts';
 import { type FileSettings, settingsFileSchema } from './domain/settings-file.ts';
 import { type WaveLimits, waveLimitsFor } from './domain/wave.ts';
@@ -42,50 +43,12 @@ export interface Settings {
   /** How jobs of the batch lane are looked after. */
   readonly waves: WaveLimits;
   readonly prices: PriceTable;
+  /** All batches together spend no more in a day; undefined: any amount. */
+  readonly dailySpendNano?: number;
   readonly api: ApiSettings;
   readonly cloud: CloudSettings;
   readonly drop: DropSettings;
   readonly embedding: EmbeddingSettings;
-}
-
-/** Files put into the watched bucket or folder. */
-export interface DropSettings {
-  /** A drop is complete when nothing has arrived for this long. */
-  readonly quietMs: number;
-  /** How long after the first file its batch.json is waited for. */
-  readonly graceMs: number;
-}
-
-/** The HTTP API, deployed or on this machine. */
-export interface ApiSettings {
-  /** Asked for as a bearer token, where one is set. */
-  readonly token?: string;
-  /** Batches that may run at once; one more is refused. */
-  readonly maxRunningBatches: number;
-  /** How long a stream of changes lasts: less than what the server gives a request. */
-  readonly streamMs: number;
-}
-
-/** The deployed functions. Names without a default are missing until the functions are asked to use them. */
-export interface CloudSettings {
-  readonly project?: string;
-  readonly database: string;
-  /** Where each kind of message is published. */
-  readonly topics: { readonly process: string; readonly finalize: string; readonly control: string };
-  readonly inboxBucket?: string;
-  readonly outputBucket?: string;
-  /** Checked pictures and answers, by content. */
-  readonly workBucket?: string;
-  /** Buckets whose objects may become items. */
-  readonly allowedBuckets: readonly string[];
-  /** What a push must prove, where these are set. */
-  readonly push: { readonly audiences: readonly string[]; readonly serviceAccount?: string };
-  /** The simulated model instead of Gemini. Never by default: a deployment without a key is a mistake. */
-  readonly simulate: boolean;
-  /** How long a worker that says nothing keeps its item, at least; longer than any one call. */
-  readonly leaseMs: number;
-  /** Items of a batch that are announced and not settled, at most: some times what is in work at once. */
-  readonly window: number;
 }
 
 export interface SettingsSources {
@@ -119,6 +82,7 @@ export function loadSettings(sources: SettingsSources): Settings {
     batchAgeMs: (wholeNumber(env, 'MAX_BATCH_DAYS', 365) ?? file.maxBatchDays ?? 7) * 86_400_000,
     waves: waveLimits(env, file),
     prices: mergedPrices(env, file),
+    ...dailySpend(env, file),
     api: {
       ...(env.API_TOKEN && { token: env.API_TOKEN }),
       maxRunningBatches: wholeNumber(env, 'MAX_RUNNING_BATCHES', 1000) ?? 1,
@@ -266,6 +230,14 @@ function wholeNumber(env: Env, name: string, max: number): number | undefined {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= max) return value;
   throw new ProofsheetError('usage', `${name} is "${text}"; set it to a whole number from 1 to ${max}.`);
+}
+
+function dailySpend(env: Env, file: FileSettings): Pick<Settings, 'dailySpendNano'> {
+  const text = env.DAILY_SPEND_LIMIT;
+  const usd = text === undefined ? file.dailySpendLimit : Number(text);
+  if (usd === undefined) return {};
+  if (Number.isFinite(usd) && usd >= 0) return { dailySpendNano: Math.floor(usd * 1e9) };
+  throw new ProofsheetError('usage', `DAILY_SPEND_LIMIT is "${text}"; set it to a number of dollars such as 25.`);
 }
 
 function configFile(sources: SettingsSources): FileSettings {

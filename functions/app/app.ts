@@ -21,6 +21,8 @@ export interface App extends Platform {
   /** Resolves when the item at hand may make calls; gives what is to be called when it needs no more of them. */
   enterCalls(): Promise<() => void>;
   limits: Limits;
+  /** All batches together spend no more than this in a day (UTC), in nano-dollars; undefined: any amount. */
+  dailySpendNano: number | undefined;
   /** Aborted when the process shall end: no further call starts, those under way finish and are recorded. */
   stop: AbortSignal;
 }
@@ -105,6 +107,7 @@ export function createApp(platform: Platform, bounds: AppBounds): App {
     wantsCalls: batchLook(platform),
     enterCalls: () => Promise.resolve(() => undefined),
     limits,
+    dailySpendNano: bounds.dailySpendNano,
     stop: bounds.stop,
   };
 }
@@ -114,6 +117,7 @@ export interface AppBounds {
   stop: AbortSignal;
   unavailable?: App['unavailable'];
   limits?: Partial<Limits>;
+  dailySpendNano?: number | undefined;
   /** Other recipes than the built-in ones. */
   recipes?: RecipeRegistry;
 }

@@ -1,5 +1,6 @@
 import type { Batch, TerminalState } from '../domain/batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import type { RunSettings } from '../domain/run-settings.ts';
 import { cancelWaves } from './advance-waves.ts';
 import type { App } from './app.ts';
 import { reclosing, vacated } from './finalizer-claim.ts';
@@ -40,6 +41,8 @@ export interface ResumeOptions {
   errors: boolean;
   /** List the inputs again: files may have been added. */
   relist?: boolean;
+  /** Other ceilings from now on; one that is left out stays as it is. */
+  spend?: Pick<RunSettings, 'maxSpendNano' | 'assumedCallNano'>;
 }
 
 /** Goes on with what is unfinished, after an interruption, a pause or a cancel. Gives how many settled items are taken again. */
@@ -62,6 +65,7 @@ export async function resumeBatch(
       // No finaliser closes over the items before they are open again; after a crash in between the inputs are listed once more.
       sealed: false,
       resumedAt,
+      run: withSpend(current.run, options.spend),
       cancelRequested: false,
       cancelReason: undefined,
       pause: undefined,
@@ -78,6 +82,15 @@ export async function resumeBatch(
   const batch = await batchNamed(app, before.id);
   await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
   return { batch, reopened };
+}
+
+function withSpend(run: RunSettings, spend: ResumeOptions['spend']): RunSettings {
+  const { maxSpendNano = run.maxSpendNano, assumedCallNano = run.assumedCallNano } = spend ?? {};
+  return {
+    ...run,
+    ...(maxSpendNano !== undefined && { maxSpendNano }),
+    ...(assumedCallNano !== undefined && { assumedCallNano }),
+  };
 }
 
 /** Renders the report of a batch that has ended once more, with what people have said of its items since. */

@@ -8,6 +8,7 @@ import { announceOpenItems } from './control-batch.ts';
 import { claimFinalizer, type FinalizerClaim } from './finalizer-claim.ts';
 import { itemPages } from './item-pages.ts';
 import { wantsOptimizing } from './optimizer-claim.ts';
+import { endLeftHolds } from './spending.ts';
 
 const BUSY_WAIT_MS = 2_000;
 
@@ -40,6 +41,7 @@ async function render(app: App, { closed, files, close }: FinalizerClaim): Promi
   if (settledOf(counts) !== counts.total) {
     app.log.error({ batchId: closed.id, counts }, 'all items are settled, but the counters of the batch say otherwise');
   }
+  await endLeftHolds(app, closed);
   const items = settledItems(app, closed.id);
   const { report } = await buildReport({ files, batch: closed, counts, items, now: closed.finishedAt });
   await writeArchive(files, closed);

@@ -1,4 +1,4 @@
-import type { Batch, RunSettings } from '../domain/batch.ts';
+import type { Batch } from '../domain/batch.ts';
 import { CLOCK_MARGIN_MS, type Drop, dropKeys, isNews, NOTE_EVERY_MS, restMs, sinceAfter } from '../domain/drop.ts';
 import {
   type Arrival,
@@ -10,6 +10,7 @@ import {
   refuseInside,
 } from '../domain/drop-gate.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import type { RunSettings } from '../domain/run-settings.ts';
 import { byProductReason } from '../domain/selection.ts';
 import type { App } from './app.ts';
 import { type DropBatch, isDrop, nameOf } from './begin-drop.ts';

@@ -10,6 +10,7 @@ import { restarted } from './planner-turn.ts';
 import { planOf } from './prompt-failures.ts';
 import { budgetLane, type Trials, Unfinished } from './prompt-trial.ts';
 import { nextVersion } from './prompt-versions.ts';
+import { endOldHolds, type Holder } from './spending.ts';
 
 const BUSY_WAIT_MS = 2_000;
 /** Proposals for one kind of failure, each with the findings about the ones before. */
@@ -40,6 +41,7 @@ export async function optimizePrompts(app: App, message: Message & { kind: 'opti
   }
   const ended = new AbortController();
   try {
+    await endOldHolds(app, claim.batch, holderOf(claim), []);
     await end(app, claim, await improve(trialsOf(app, claim, begun, ended.signal)));
   } catch (thrown) {
     return await breakOff(app, claim, thrown);
@@ -64,9 +66,14 @@ function trialsOf(app: App, claim: OptimizerClaim, begun: number, ended: AbortSi
       if (!(await app.wantsCalls(batch.id))) deadline.abort();
     },
   };
-  const budget = { begun, most: (batch.optimize?.calls ?? 0) - claim.standing().calls };
+  const most = (batch.optimize?.calls ?? 0) - claim.standing().calls;
+  const budget = { begun, most, holder: holderOf(claim) };
   const stop = AbortSignal.any([app.stop, deadline.signal]);
   return { app, claim: watched, stop, ...budgetLane(app, batch, budget) };
+}
+
+function holderOf(claim: OptimizerClaim): Holder {
+  return { owner: 'optimizer', fence: claim.standing().fence };
 }
 
 /** Gives the sentence that says how it ended. */

@@ -3,6 +3,7 @@ import { isTerminal } from '../domain/batch.ts';
 import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
 import { type StepEntry, stepsWorthKeeping } from '../domain/journal.ts';
 import { ACK, type Disposal, type Message } from '../domain/message.ts';
+import { callTimeoutMs } from '../domain/run-settings.ts';
 import type { WaveCall } from '../domain/wave.ts';
 import { type PassResult, runPass } from '../engine/pass.ts';
 import type { Recipe } from '../engine/recipe.ts';
@@ -16,6 +17,7 @@ import { pauseFor } from './pause.ts';
 import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
 import { columnsRead, recipeNamed, requireColumns } from './recipe-settings.ts';
 import { type Ending, settleItem } from './settle-item.ts';
+import { endOldHolds, type Holder } from './spending.ts';
 
 /** Said outright, for an error made for each pass would cost more than its timer. */
 const PASS_ENDED = 'the pass has ended';
@@ -116,6 +118,7 @@ function endingBeforeWork(app: App, batch: Batch, item: Item): Ending | undefine
 /** The item's own steps; at the beginning of its journal what can be taken over without a call. */
 async function recordedSteps(app: App, batch: Batch, claim: Claim): Promise<StepEntry[] | 'twin-in-work'> {
   const own = claim.fence === 1 ? [] : await app.journal.steps(claim.item);
+  await endOldHolds(app, batch, holderOf(claim), own);
   if (own.length > 0) return own;
   const earlier = await earlierSteps(app, batch, claim.item);
   if (earlier === 'twin-in-work' || earlier.length === 0) return earlier;
@@ -170,7 +173,7 @@ async function pass(app: App, of: PassOf): Promise<PassResult> {
       input: prepared.input,
       recorded,
       offered: await offeredSteps(app, batch, claim.item),
-      lane: itemLane(app, batch, { begun, triesBefore: () => triesBefore, parked }),
+      lane: itemLane(app, batch, { begun, triesBefore: () => triesBefore, parked, holder: holderOf(claim) }),
       async record(steps) {
         await app.journal.append(claim, steps, renewal(app, batch, steps));
         triesBefore = 0;
@@ -184,6 +187,10 @@ async function pass(app: App, of: PassOf): Promise<PassResult> {
   } finally {
     ended.abort(PASS_ENDED);
   }
+}
+
+function holderOf({ item, fence }: Claim): Holder {
+  return { owner: item.id, fence };
 }
 
 function renewal(app: App, batch: Batch, steps: readonly StepEntry[]): Parameters<App['journal']['append']>[2] {
@@ -267,5 +274,5 @@ async function end(
 
 /** A lease outlives the longest call, so that its answer can still be recorded. */
 function leaseMs(app: App, batch: Batch): number {
-  return Math.max(app.limits.leaseMs, batch.run.timeoutMs) + app.limits.leaseMarginMs;
+  return Math.max(app.limits.leaseMs, callTimeoutMs(batch.run)) + app.limits.leaseMarginMs;
 }

@@ -11,6 +11,7 @@ import { callLane } from './call-lane.ts';
 import type { OptimizerClaim } from './optimizer-claim.ts';
 import { prepareInput } from './prepare-input.ts';
 import { columnsRead, recipeNamed } from './recipe-settings.ts';
+import type { Holder } from './spending.ts';
 
 /** What a delivery of the optimiser works with. */
 export interface Trials {
@@ -39,15 +40,15 @@ export class Unfinished extends Error {
 export function budgetLane(
   app: App,
   batch: Batch,
-  of: { begun: number; most: number },
+  of: { begun: number; most: number; holder: Holder },
 ): Pick<Trials, 'lane' | 'isSpent'> {
-  const inner = callLane(app, batch, { begun: of.begun, triesBefore: () => 0 });
+  const inner = callLane(app, batch, { begun: of.begun, triesBefore: () => 0, holder: of.holder });
   let taken = 0;
   let isSpent = false;
   return {
     isSpent: () => isSpent,
     lane: {
-      async perform(request, stop) {
+      async perform(request, stop, step) {
         if (taken >= of.most) {
           isSpent = true;
           return { kind: 'stopped', failedTries: 0 };
@@ -55,7 +56,7 @@ export function budgetLane(
         taken += 1;
         let isPaid = false;
         try {
-          const result = await inner.perform(request, stop);
+          const result = await inner.perform(request, stop, step);
           isPaid = result.kind === 'answered' || result.kind === 'refused';
           return result;
         } finally {

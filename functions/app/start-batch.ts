@@ -1,6 +1,7 @@
-import { type Batch, batchIdFor, type RunSettings, runSettingsSchema, type Selection } from '../domain/batch.ts';
-import { modelsWithoutLane } from '../domain/cost.ts';
+import { type Batch, batchIdFor, type Selection } from '../domain/batch.ts';
+import { modelsWithoutLane, unpricedModels } from '../domain/cost.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import { type RunSettings, runSettingsSchema } from '../domain/run-settings.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
@@ -13,6 +14,7 @@ import {
   recipeNamed,
 } from './recipe-settings.ts';
 import { checkInputs } from './resolve-input.ts';
+import { isLimited, priceUnknown } from './spending.ts';
 
 export interface StartRequest {
   /** Absolute paths, globs or gs:// URIs. */
@@ -48,6 +50,7 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
   checkRunSettings(request.run);
   refuseMissingLane(app, models, request.run);
   if (request.optimize !== undefined) checkOptimizable(recipe, settings);
+  refuseUnknownPrices(app, models, request.run);
   await refuseOneTooMany(app, request);
   await checkInputs(app, recipe, settings, request);
   const recipeFingerprint = fingerprintOf(recipe, settings);
@@ -57,7 +60,8 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
   for (let tries = 0; tries < 10; tries += 1) {
     const [unfinished] = await app.batches.list({ limit: 1, commandKey, unfinished: true });
     if (unfinished !== undefined) {
-      const { batch } = await resumeBatch(app, unfinished.id, { failed: false, errors: false, relist: true });
+      const options = { failed: false, errors: false, relist: true, spend: request.run };
+      const { batch } = await resumeBatch(app, unfinished.id, options);
       return { batch, joined: true };
     }
     const batch = newBatch(app, request, { recipe, settings, recipeFingerprint, commandKey });
@@ -107,6 +111,13 @@ function refuseMissingLane({ prices }: App, models: readonly string[], { lane }:
   const [model] = modelsWithoutLane(models, prices, lane);
   if (model === undefined) return;
   throw new ProofsheetError('usage', `${model} is not offered in the lane ${lane}; choose another with --lane.`);
+}
+
+/** A ceiling holds only if every call has a worst case. */
+function refuseUnknownPrices(app: App, models: readonly string[], run: RunSettings): void {
+  if (!isLimited(app, { run }) || run.assumedCallNano !== undefined) return;
+  const unknown = unpricedModels(models, app.prices, app.clock.now());
+  if (unknown.length > 0) throw new ProofsheetError('usage', priceUnknown(unknown));
 }
 
 /** What the batch was asked for, beside its results; also finds out whether they can be written before any call is paid. */

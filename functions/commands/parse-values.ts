@@ -54,3 +54,10 @@ export function nextTime(text: string, now: number): number {
   if (next.getTime() <= now) next.setDate(next.getDate() + 1);
   return next.getTime();
 }
+
+/** Dollars as nano-dollars; a leading $ is fine. */
+export function dollarsFrom(text: string): number {
+  const usd = Number(text.trim().replace(/^\$/, '') || Number.NaN);
+  if (Number.isFinite(usd) && usd >= 0 && usd <= 1e6) return Math.round(usd * 1e9);
+  throw new InvalidArgumentError('Give a number of dollars, such as 2.50.');
+}

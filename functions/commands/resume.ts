@@ -4,7 +4,8 @@ import { readBatch } from '../app/read-batch.ts';
 import { runDocument } from '../report/text-reports.ts';
 import { type CommandContext, type CommonFlags, withApp } from './context.ts';
 import { followBatch } from './follow-batch.ts';
-import { shareFrom } from './parse-values.ts';
+import { dollarsFrom, shareFrom } from './parse-values.ts';
+import { spendFrom } from './run-request.ts';
 import { pauseReason, summaryLines } from './terminal.ts';
 import { workAndReport } from './work-and-report.ts';
 
@@ -13,6 +14,8 @@ interface ResumeFlags extends CommonFlags {
   errors?: boolean;
   quiet?: boolean;
   minPassRate?: number;
+  maxSpend?: number;
+  assumePrice?: number;
 }
 
 export function resumeCommand(context: CommandContext): Command {
@@ -22,12 +25,14 @@ export function resumeCommand(context: CommandContext): Command {
     .option('--failed', 'also items below the threshold, from the start')
     .option('--errors', 'also items that ended as error; useful answers are kept')
     .option('--min-pass-rate <share>', 'exit 3 below this share of passed items', shareFrom)
+    .option('--max-spend <usd>', 'another spend ceiling', dollarsFrom)
+    .option('--assume-price <usd>', 'what a call of unknown price counts as under --max-spend', dollarsFrom)
     .option('--quiet', 'no progress')
     .action(async (id: string | undefined, _flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ResumeFlags>();
       await withApp(context, flags, async (open) => {
         const named = await batchToResume(open.app, id);
-        const options = { failed: flags.failed === true, errors: flags.errors === true };
+        const options = { failed: flags.failed === true, errors: flags.errors === true, spend: spendFrom(flags) };
         const { batch, reopened } = await resumeBatch(open.app, named.id, options);
         if (reopened > 0) context.note(`Settled items that are taken again: ${reopened}.`);
         await workAndReport(context, open, batch, flags);

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
+import type { ResumeOptions } from '../app/control-batch.ts';
 import type { StartRequest } from '../app/start-batch.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import type { LaneName } from '../domain/model-call.ts';
 import type { Settings } from '../settings.ts';
 import type { CommandContext, CommonFlags, OpenApp } from './context.ts';
 import { nextTime } from './parse-values.ts';
@@ -14,7 +16,9 @@ export interface RunFlags extends CommonFlags, RecipeFlags, SelectionFlags {
   maxConcurrent?: number;
   maxRetries?: number;
   timeout?: number;
-  lane: 'standard' | 'batch';
+  lane: LaneName;
+  maxSpend?: number;
+  assumePrice?: number;
   deadline?: string;
   groupBy?: string;
   outputDir?: string;
@@ -55,6 +59,7 @@ export function requestFrom(
       maxRetries: flags.maxRetries ?? settings.maxRetries,
       timeoutMs: flags.timeout === undefined ? settings.timeoutMs : flags.timeout * 1000,
       ...deadlineOf(flags, open),
+      ...spendFrom(flags),
     },
     outputRoot,
     archive: flags.archiveFormat ?? settings.archiveFormat,
@@ -80,6 +85,14 @@ function deadlineOf({ lane, deadline }: RunFlags, { app }: OpenApp): { deadline?
   if (deadline === undefined) return {};
   if (lane !== 'batch') throw new ProofsheetError('usage', '--deadline is for --lane batch; the others do not wait.');
   return { deadline: nextTime(deadline, app.clock.now()) };
+}
+
+/** Ceilings, of which those that are not given stay as they are. */
+export function spendFrom(flags: Pick<RunFlags, 'maxSpend' | 'assumePrice'>): ResumeOptions['spend'] & object {
+  return {
+    ...(flags.maxSpend !== undefined && { maxSpendNano: flags.maxSpend }),
+    ...(flags.assumePrice !== undefined && { assumedCallNano: flags.assumePrice }),
+  };
 }
 
 /** The last part of the first input. */

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { startBatch } from '../app/start-batch.ts';
 import { type CommandContext, withApp } from './context.ts';
-import { numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
+import { dollarsFrom, numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
 import { planBatch } from './plan.ts';
 import { addRecipeFlags } from './recipe-flags.ts';
 import { type RunFlags, requestFrom } from './run-request.ts';
@@ -21,10 +21,14 @@ export function runCommand(context: CommandContext): Command {
     .option('--max-concurrent <n>', 'items in work at once, up to 1000 (default: 5)', wholeFrom)
     .option('--max-retries <n>', 'tries of one model call, up to 20 (default: 5)', wholeFrom)
     .option('--timeout <seconds>', 'for one model call, 1 to 600 (default: 120)', numberFrom)
-    .addOption(new Option('--lane <lane>', 'price and latency lane').choices(['standard', 'batch']).default('standard'))
+    .addOption(
+      new Option('--lane <lane>', 'price and latency lane').choices(['standard', 'flex', 'batch']).default('standard'),
+    )
     .option('--deadline <time>', 'for --lane batch: what is late by then, e.g. 09:00, is done call by call')
     .option('--enable-prompt-optimization', 'find a better prompt for what failed, try it, and work the rest with it')
     .option('--optimization-calls <n>', 'most calls for that (default: 60)', wholeFrom)
+    .option('--max-spend <usd>', 'never spent more: the batch stops before the call that would', dollarsFrom)
+    .option('--assume-price <usd>', 'what a call of unknown price counts as under --max-spend', dollarsFrom)
     .option('--group-by <column>', 'combine JSON results of items with the same value, e.g. post_id or folder')
     .option('--output-dir <dir>', 'results go to DIR/<batch id>/ (default: ./output)')
     .addOption(

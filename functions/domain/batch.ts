@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { dropSchema } from './drop.ts';
 import { errorCodeSchema } from './errors.ts';
 import { inputCursorSchema } from './message.ts';
-import { fileRefSchema, laneSchema } from './model-call.ts';
+import { fileRefSchema } from './model-call.ts';
 import { momentOf } from './moment.ts';
 import { optimizationSchema } from './optimization.ts';
+import { runSettingsSchema } from './run-settings.ts';
 
 export const TERMINAL_STATES = ['passed', 'failed', 'error', 'cancelled', 'skipped'] as const;
 export type TerminalState = (typeof TERMINAL_STATES)[number];
@@ -146,19 +147,6 @@ export function shardOf(itemId: string, shardCount: number): number {
 export const batchStateSchema = z.enum(['running', 'paused', 'finished', 'cancelled']);
 
 export const archiveFormatSchema = z.enum(['zip', 'tar', 'none']);
-
-/** How a batch is worked off; nothing here changes a result. */
-export const runSettingsSchema = z.object({
-  lane: laneSchema,
-  maxConcurrent: z.number().int().min(1).max(1000),
-  /** Tries of one model call. */
-  maxRetries: z.number().int().min(1).max(20),
-  /** For one model call. */
-  timeoutMs: z.number().int().min(1000).max(600_000),
-  /** For the batch lane: what is late by then is moved to a faster lane. Milliseconds since 1970. */
-  deadline: z.number().optional(),
-});
-export type RunSettings = z.infer<typeof runSettingsSchema>;
 
 const momentSchema = z.string().refine((text) => momentOf(text, 0) !== undefined, 'no moment such as 2026-11-01 or 7d');
 

@@ -64,8 +64,8 @@ export interface PricedCall {
  */
 export function costOf(call: PricedCall, prices: PriceTable): number | null {
   const model = billedModel(call, prices);
-  const rate = model === undefined ? undefined : rateOf(prices, model, call.at, call.usage.input);
-  const share = model === undefined ? undefined : shareOf(prices, model, call.lane);
+  const rate = rateOf(prices, model, call.at, call.usage.input);
+  const share = shareOf(prices, model, call.lane);
   if (rate === undefined || share === undefined) return null;
   const { usage } = call;
   if (usage.outputImage > 0 && rate.outputImage === undefined) return null;
@@ -99,13 +99,9 @@ export function dollars(nano: number): string {
   return `$${usd.toFixed(usd !== 0 && Math.abs(usd) < 1 ? 4 : 2)}`;
 }
 
-/**
- * The id whose price counts: that of the model which answered, when the table has it, else of the one that was asked, when
- * the answer came from a version of it. A retired id that is routed to a model of unknown price has an unknown price.
- */
-function billedModel({ model, modelVersion = model }: PricedCall, prices: PriceTable): string | undefined {
-  if (modelVersion in prices.models) return modelVersion;
-  return modelVersion.startsWith(model) ? model : undefined;
+/** The id whose price counts: that of the model which answered, when the table has it (retired ids are routed on), else of the one that was asked. */
+function billedModel({ model, modelVersion = model }: PricedCall, prices: PriceTable): string {
+  return modelVersion in prices.models ? modelVersion : model;
 }
 
 function shareOf(prices: PriceTable, model: string, lane: LaneName): number | undefined {

@@ -58,6 +58,9 @@ const CODES = {
   timeout: 'The service did not answer in time; raise --timeout or resume --errors.',
   network: 'The connection broke; check the network, then resume --errors.',
   bad_response: 'The service answered with something that is not its API; check the address.',
+  budget: 'The spend ceiling is reached; resume with a higher --max-spend.',
+  price_unknown:
+    'A spend ceiling needs the prices of all models; add them to prices in proofsheet.yaml or give --assume-price.',
   // drops
   loop_suspected: 'The same file was taken too often; find out what keeps writing it, then resume.',
   // the engine

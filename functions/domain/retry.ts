@@ -32,6 +32,26 @@ export function nextTry(error: ProofsheetError, state: TryState, maxTries: numbe
   return { kind: 'retry', afterMs, timeoutMs, countsAsTry: true };
 }
 
+/** How often the flex lane may turn a call away until it is made in the standard lane, at full price. */
+const FLEX_SHEDS = 3;
+/** A service that asks to wait longer than this has no room in the flex lane. */
+const FLEX_PATIENCE_MS = 30_000;
+
+/**
+ * What to do when the flex lane turned a call away for the n-th time; undefined where it did not. It may do so at any time, which is no
+ * failed try.
+ */
+export function flexSheds(
+  error: ProofsheetError,
+  n: number,
+  random: number,
+): { kind: 'wait'; ms: number } | { kind: 'standard' } | undefined {
+  if (error.code !== 'overloaded' && error.code !== 'rate_limited') return undefined;
+  const { retryAfterMs } = error;
+  if (n >= FLEX_SHEDS || (retryAfterMs ?? 0) > FLEX_PATIENCE_MS) return { kind: 'standard' };
+  return { kind: 'wait', ms: backoffMs({ baseMs: 2_000, n, random, retryAfterMs }) };
+}
+
 export function isRateLimit(code: ErrorCode): boolean {
   return code === 'rate_limited' || code === 'spend_limited';
 }

@@ -39,6 +39,8 @@ export const settingsFileSchema = z.strictObject({
   maxBatchDays: z.number().int().min(1).max(365).optional(),
   dropQuietSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
   dropGraceSeconds: z.number().int().min(1).max(DAY_SECONDS).optional(),
+  /** Dollars that all batches together spend in a day (UTC), at most. */
+  dailySpendLimit: z.number().nonnegative().optional(),
   /** Prices that replace or add to the built-in ones. */
   prices: priceTableSchema.optional(),
   embedding: embeddingFileSchema.optional(),

@@ -1,10 +1,11 @@
 import { asProofsheetError, type ProofsheetError } from '../domain/errors.ts';
 import type { StepOutcome } from '../domain/journal.ts';
 import type { LaneName, ModelAnswer, ModelRequest, PaidAnswer } from '../domain/model-call.ts';
-import { isRateLimit, nextTry, type TryState } from '../domain/retry.ts';
+import { flexSheds, isRateLimit, nextTry, type TryState } from '../domain/retry.ts';
 import type { WaveCall } from '../domain/wave.ts';
 import type { Limiter, Permit } from '../lib/limiter.ts';
 import type { Clock, Models } from '../platform/ports.ts';
+import type { HeldMoney, Purse } from './purse.ts';
 import type { SharedPauses } from './shared-pauses.ts';
 
 /** How a call is made: now, or later together with others. */
@@ -15,7 +16,7 @@ export interface Lane {
 
 /** Makes every call now. */
 export interface DirectLane extends Lane {
-  perform(request: ModelRequest, stop: AbortSignal): Promise<LaneResult>;
+  perform(request: ModelRequest, stop: AbortSignal, step: Pick<StepName, 'key'>): Promise<LaneResult>;
 }
 
 /** The step that a call is for, and the hash of what it asks. */
@@ -53,11 +54,17 @@ export function bothOf(one: Interruption, other: Interruption): Interruption {
 }
 
 interface CallRecord {
+  /** The one that it was really made in. */
   lane: LaneName;
   tries: number;
   startedAt: number;
   tookMs: number;
+  /** To be ended with what the answer cost, once that is recorded. */
+  held?: HeldMoney | undefined;
 }
+
+/** How long a call waits for money that others hold, until it asks again. */
+const MONEY_WAIT_MS = 1_500;
 
 /**
  * Every call waits for its wave, but those to judging services and encoders, which take no waves: they are made now. `calls` are those
@@ -71,11 +78,11 @@ export function parkingLane(
   const known = new Map(calls.map((call) => [`${call.key} ${call.fingerprint}`, call]));
   return {
     async perform(request, stop, { key, fingerprint }) {
-      const isNow = request.kind === 'rubric' || request.kind === 'judge' || request.kind === 'embed';
+      const isNow = isJudging(request) || request.kind === 'embed';
       const call = known.get(`${key} ${fingerprint}`);
       const state = call?.standing.state;
       const isDirect = isNow || state === 'direct' || (!parks && state !== 'sent' && state !== 'answered');
-      if (isDirect) return await now.perform(request, stop);
+      if (isDirect) return await now.perform(request, stop, { key });
       if (call?.standing.state !== 'answered') return { kind: 'parked' };
       return { kind: 'collected', lane: 'batch', tries: call.tries + 1, ...call.standing.answer };
     },
@@ -97,53 +104,82 @@ export interface DirectLaneOptions {
   endBy: number;
   /** How long a call waits for a service that takes no more, until the pass gives its place away. */
   limitWaitMs: number;
+  /** Left out where nothing limits what may be spent. */
+  purse?: Purse | undefined;
 }
 
 /** Calls made now, tried again as the retry policy says. A request under way is never cut: its answer would be lost but billed. */
 export function directLane(options: DirectLaneOptions): DirectLane {
-  return { perform: (request, stop) => new DirectCall(request, stop, options).perform() };
+  return { perform: (request, stop, { key }) => new DirectCall({ request, stop, step: key }, options).perform() };
+}
+
+/** Judging services have one lane. */
+function isJudging({ kind }: ModelRequest): boolean {
+  return kind === 'rubric' || kind === 'judge';
 }
 
 /** One call with its tries. */
 class DirectCall {
   readonly #request: ModelRequest;
+  readonly #step: string;
   readonly #stop: AbortSignal;
   readonly #options: DirectLaneOptions;
   readonly #state: TryState;
   readonly #triesBefore: number;
   readonly #startedAt: number;
+  #lane: LaneName;
   #sent = 0;
+  #sheds = 0;
   #waitedForLimitsMs = 0;
+  #held: HeldMoney | undefined;
 
-  constructor(request: ModelRequest, stop: AbortSignal, options: DirectLaneOptions) {
-    this.#request = request;
-    this.#stop = stop;
+  constructor(of: { request: ModelRequest; stop: AbortSignal; step: string }, options: DirectLaneOptions) {
+    this.#request = of.request;
+    this.#step = of.step;
+    this.#stop = of.stop;
     this.#options = options;
+    this.#lane = isJudging(of.request) ? 'standard' : options.name;
     this.#triesBefore = options.triesBefore();
     this.#state = { tries: this.#triesBefore, rateLimits: 0, timeoutMs: options.timeoutMs };
     this.#startedAt = options.clock.now();
   }
 
   async perform(): Promise<LaneResult> {
+    try {
+      const result = await this.#answer();
+      if (result.kind === 'stopped') await this.#held?.free();
+      return result;
+    } catch (thrown) {
+      await this.#held?.free();
+      throw thrown;
+    }
+  }
+
+  async #answer(): Promise<LaneResult> {
     const { limiterFor, pauses } = this.#options;
-    const { model } = this.#request;
     while (true) {
-      const permit = await limiterFor(model)
+      const permit = await limiterFor(this.#place())
         .acquire(this.#stop)
         .catch(() => undefined);
       if (permit === undefined) return this.#stopped();
-      const pausedMs = await pauses.leftMs(model);
+      const pausedMs = await pauses.leftMs(this.#place());
       const timeoutMs = this.#timeLeft();
-      if (pausedMs === 0 && timeoutMs !== undefined) {
+      const waitMs = pausedMs > 0 || timeoutMs === undefined ? pausedMs : await this.#waitForMoneyMs(permit);
+      if (waitMs === 0 && timeoutMs !== undefined) {
         const result = await this.#send(permit, timeoutMs);
         if (result !== undefined) return result;
       } else {
         permit.release('neutral');
         if (timeoutMs === undefined) return this.#stopped();
-        const stopped = await this.#waitForLimit(pausedMs);
+        const stopped = await this.#waitForLimit(waitMs);
         if (stopped !== undefined) return stopped;
       }
     }
+  }
+
+  /** What is limited and paused together: flex has a capacity of its own. */
+  #place(): string {
+    return this.#lane === 'flex' ? `${this.#request.model} flex` : this.#request.model;
   }
 
   /** The time limit of the next try, cut to what is left of the pass; undefined where not even the ordinary one fits. */
@@ -152,26 +188,60 @@ class DirectCall {
     return left < this.#options.timeoutMs ? undefined : Math.min(left, this.#state.timeoutMs);
   }
 
+  /** 0 once the money for the call is held. */
+  async #waitForMoneyMs(permit: Permit): Promise<number> {
+    const { purse, clock } = this.#options;
+    if (purse === undefined || this.#held !== undefined) return 0;
+    try {
+      this.#held = await purse.hold(this.#request, this.#step);
+    } catch (thrown) {
+      permit.release('neutral');
+      throw thrown;
+    }
+    return this.#held === undefined ? Math.ceil(MONEY_WAIT_MS * (0.5 + clock.random())) : 0;
+  }
+
   /** Undefined: to be tried again. */
   async #send(permit: Permit, timeoutMs: number): Promise<LaneResult | undefined> {
-    const { models, name, clock } = this.#options;
+    const { models } = this.#options;
     this.#sent += 1;
     try {
-      const answer = await models.call(this.#request, { timeoutMs, lane: name });
+      const answer = await models.call(this.#request, { timeoutMs, lane: this.#lane });
       permit.release('ok');
       return { kind: 'answered', answer, ...this.#record() };
     } catch (thrown) {
       const error = asProofsheetError(thrown);
       permit.release(outcomeFor(error));
       if (error.paid !== undefined) return { kind: 'refused', error, ...this.#record() };
-      countFailure(this.#state, error);
-      const decision = nextTry(error, this.#state, this.#options.maxTries, clock.random());
-      if (decision.kind === 'give-up') throw error;
-      this.#state.timeoutMs = decision.timeoutMs;
-      if (decision.countsAsTry) return await this.#wait(decision.afterMs);
-      await this.#options.pauses.limited(this.#request.model, decision.afterMs);
-      return await this.#waitForLimit(decision.afterMs);
+      if (error.code === 'timeout') await this.#loseMoney();
+      return await this.#afterFailure(error);
     }
+  }
+
+  /** The service may go on with a call that we gave up, and bill it. */
+  async #loseMoney(): Promise<void> {
+    await this.#held?.lost();
+    this.#held = undefined;
+  }
+
+  async #afterFailure(error: ProofsheetError): Promise<LaneResult | undefined> {
+    const { clock, maxTries } = this.#options;
+    if (this.#lane === 'flex') {
+      const shed = flexSheds(error, this.#sheds + 1, clock.random());
+      if (shed !== undefined) this.#sheds += 1;
+      if (shed?.kind === 'wait') return await this.#wait(shed.ms);
+      if (shed?.kind === 'standard') {
+        this.#lane = 'standard';
+        return undefined;
+      }
+    }
+    countFailure(this.#state, error);
+    const decision = nextTry(error, this.#state, maxTries, clock.random());
+    if (decision.kind === 'give-up') throw error;
+    this.#state.timeoutMs = decision.timeoutMs;
+    if (decision.countsAsTry) return await this.#wait(decision.afterMs);
+    await this.#options.pauses.limited(this.#place(), decision.afterMs);
+    return await this.#waitForLimit(decision.afterMs);
   }
 
   /** Who waits for long keeps the place of an item whose model would answer, so it comes back later instead. */
@@ -194,7 +264,7 @@ class DirectCall {
 
   #record(): CallRecord {
     const tookMs = this.#options.clock.now() - this.#startedAt;
-    return { lane: this.#options.name, tries: this.#sent, startedAt: this.#startedAt, tookMs };
+    return { lane: this.#lane, tries: this.#sent, startedAt: this.#startedAt, tookMs, held: this.#held };
   }
 }
 

@@ -70,6 +70,8 @@ class Pass {
   #failure: { error: ProofsheetError; step: string } | undefined;
   #writes: Promise<void> = Promise.resolve();
   readonly #waiting: (() => void)[] = [];
+  /** Money of answered calls that is being accounted for. */
+  readonly #ending: Promise<void>[] = [];
 
   constructor(input: PassInput) {
     this.#input = input;
@@ -81,6 +83,7 @@ class Pass {
     const ending = await Promise.race([this.#finished(), this.#suspended()]);
     await this.#idle();
     this.#ended = true;
+    if (this.#ending.length > 0) await Promise.all(this.#ending);
     const steps = this.#history.all();
     if (this.#failure !== undefined) return { kind: 'failed', ...this.#failure, steps };
     if (ending !== undefined) return { ...ending, steps };
@@ -187,21 +190,17 @@ class Pass {
 
   async #keep(call: ParkedCall, result: Answered): Promise<StepEntry> {
     const { clock, files, prices } = this.#input;
+    const { lane, tries, startedAt, tookMs, held } = result;
     const paid = paidOf(result);
-    const outcome = await outcomeOf(result, files);
-    const { lane, tries, startedAt, tookMs } = result;
     const { usage, modelVersion } = paid;
     const costNano = costOf({ model: call.request.model, modelVersion, usage, lane, at: clock.now() }, prices);
-    return await this.#record({
-      ...call,
-      outcome,
-      paid,
-      lane,
-      tries,
-      startedAt,
-      tookMs,
-      costNano,
-    });
+    try {
+      const outcome = await outcomeOf(result, files);
+      return await this.#record({ ...call, outcome, paid, lane, tries, startedAt, tookMs, costNano });
+    } finally {
+      // It is billed, recorded or not.
+      if (held !== undefined) this.#ending.push(held.spent(costNano));
+    }
   }
 
   async #record(step: Omit<StepEntry, 'seq'>): Promise<StepEntry> {

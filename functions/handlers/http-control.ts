@@ -4,7 +4,7 @@ import { batchNamed, batchToResume, cancelBatch, resumeBatch } from '../app/cont
 import { refuseOneTooMany } from '../app/start-batch.ts';
 import type { Batch } from '../domain/batch.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
-import { placesOf, type StartOptions, startFailure } from './http-start.ts';
+import { placesOf, type StartOptions, spendOf, startFailure } from './http-start.ts';
 
 const batchId = z.string().min(1).optional();
 const cancelBody = z.strictObject({ batch_id: batchId.describe('Left out: the newest batch.') });
@@ -12,6 +12,8 @@ const resumeBody = z.strictObject({
   batch_id: batchId.describe('Left out: the newest unfinished batch, or else the newest.'),
   failed: z.boolean().optional().describe('Also items that were judged below the threshold, from the start.'),
   errors: z.boolean().optional().describe('Also items that ended as error; useful answers are kept.'),
+  max_spend_usd: z.number().nonnegative().max(1e6).optional().describe('Another spend ceiling.'),
+  assume_price_usd: z.number().nonnegative().max(1e6).optional(),
 });
 const controlledDocument = z.object({
   batch_id: z.string(),
@@ -55,7 +57,8 @@ function resumeEndpoint(app: App, options: Pick<StartOptions, 'placeOf' | 'takeO
       answer: { status: 202, json: resumedDocument },
       others: { 409: 'As many batches run as may.' },
     },
-    async ({ body: { batch_id: wanted, failed = false, errors = false } }) => {
+    async ({ body }) => {
+      const { batch_id: wanted, failed = false, errors = false } = body;
       const { id, inputs, state } = await batchToResume(app, wanted);
       // It may have been started elsewhere, by somebody who may read more.
       await placesOf(inputs, options);
@@ -63,7 +66,7 @@ function resumeEndpoint(app: App, options: Pick<StartOptions, 'placeOf' | 'takeO
         await refuseOneTooMany(app, options).catch(async (thrown) => {
           throw await startFailure(app, thrown);
         });
-      const { batch, reopened } = await resumeBatch(app, id, { failed, errors });
+      const { batch, reopened } = await resumeBatch(app, id, { failed, errors, spend: spendOf(body) });
       await options.takeOn?.(id);
       return { ...controlled(batch), reopened };
     },

@@ -8,6 +8,7 @@ import { runningBatches, type StartRequest, startBatch } from '../app/start-batc
 import type { Batch } from '../domain/batch.ts';
 import { asProofsheetError, errorCodeSchema } from '../domain/errors.ts';
 import { isCostlyGlob } from '../domain/input-root.ts';
+import { laneSchema } from '../domain/model-call.ts';
 import { rateLimit } from '../lib/rate-limit.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
 import { addressOf, failureOf, refusedRequest } from './http-request.ts';
@@ -41,6 +42,8 @@ const MAX_ESTIMATED = 1000;
 const STARTS_PER_MINUTE = 30;
 const ESTIMATES_PER_MINUTE = 30;
 
+const usd = z.number().nonnegative().max(1e6);
+
 const startBody = z.strictObject({
   prefix: z
     .string()
@@ -52,7 +55,11 @@ const startBody = z.strictObject({
   run_all: z.boolean().optional().describe('Without prefix and image_uris: everything in the inbox.'),
   recipe: z.string().optional().describe('One of GET /api/recipes; `fidelity` if left out.'),
   settings: z.record(z.string(), z.unknown()).optional().describe('As the schema of the recipe says.'),
-  lane: z.enum(['standard', 'batch']).optional().describe('`batch`: at half the price, within a day.'),
+  lane: laneSchema
+    .optional()
+    .describe('`flex`: at half the price, may wait; `batch`: at half the price, within a day.'),
+  max_spend_usd: usd.optional().describe('Never spent more: the batch is paused before the call that would.'),
+  assume_price_usd: usd.optional().describe('What a call of unknown price counts as under max_spend_usd.'),
   name: z.string().min(1).max(200).optional(),
   limit: z.number().int().positive().optional().describe('Only the first so many images.'),
   force: z.boolean().optional().describe('Also what was done before with the same settings; it is paid again.'),
@@ -199,7 +206,7 @@ async function requestFrom(body: StartBody, options: StartOptions): Promise<Star
     recipeSettings: options.recipeSettings(body.settings ?? {}),
     simulated: options.simulated,
     force: body.force === true,
-    run: { ...options.run, ...(body.lane && { lane: body.lane }) },
+    run: { ...options.run, ...(body.lane && { lane: body.lane }), ...spendOf(body) },
     outputRoot: options.outputRoot,
     archive: 'none',
     name: body.name ?? nameFor(inputs),
@@ -212,6 +219,14 @@ async function requestFrom(body: StartBody, options: StartOptions): Promise<Star
 function checkSettings(app: App, request: StartRequest, { settings = {} }: StartBody): void {
   const recipe = recipeNamed(app, request.recipe);
   checkKnown(recipe, parseRecipeSettings(recipe, request.recipeSettings), Object.keys(settings));
+}
+
+/** Ceilings of a request, in nano-dollars. */
+export function spendOf(body: { max_spend_usd?: number | undefined; assume_price_usd?: number | undefined }) {
+  return {
+    ...(body.max_spend_usd !== undefined && { maxSpendNano: Math.floor(body.max_spend_usd * 1e9) }),
+    ...(body.assume_price_usd !== undefined && { assumedCallNano: Math.ceil(body.assume_price_usd * 1e9) }),
+  };
 }
 
 /** The last part of the first input. */

@@ -70,7 +70,6 @@ describe('the cost of a call in nano-dollars', () => {
   it.each([
     ['text-002', 'a version of the model that was asked', 1_000_000],
     ['uncached', 'another model that is in the table', 2_000_000],
-    ['other-1', 'a model of unknown price', null],
   ])('is that of what answered: %s, %s', (modelVersion, _, expected) => {
     const usage = { input: 1000, cached: 0, output: 0, outputImage: 0, thoughts: 0 };
     expect(costOf({ model: 'text', modelVersion, usage, lane: 'standard', at: NOVEMBER }, PRICES)).toBe(expected);

@@ -111,7 +111,7 @@ describe('a pass', () => {
     // The waves answer one round of calls at a time.
     for (let result = first; result.kind === 'parked'; result = await runner.run()) {
       for (const call of result.calls) {
-        const reply = await direct.perform(call.request, new AbortController().signal);
+        const reply = await direct.perform(call.request, new AbortController().signal, call);
         if (reply.kind !== 'answered') throw new Error(reply.kind);
         const { text = '', usage, modelVersion, responseId } = reply.answer;
         const at = { startedAt: 0, tookMs: 0, costNano: 0, tries: 1, lane: 'batch' as const };

@@ -2,6 +2,7 @@ import { type App, createApp } from '../../functions/app/app.ts';
 import { resumeBatch } from '../../functions/app/control-batch.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
 import { type StartRequest, startBatch } from '../../functions/app/start-batch.ts';
+import type { Batch } from '../../functions/domain/batch.ts';
 import { asProofsheetError, ProofsheetError } from '../../functions/domain/errors.ts';
 import type { Message } from '../../functions/domain/message.ts';
 import type { ModelAnswer, ModelRequest } from '../../functions/domain/model-call.ts';
@@ -49,6 +50,10 @@ export function chaoticWorld(of: {
   random: () => number;
   /** Share of the messages that are never delivered. */
   drops: number;
+  /** By how much the ceiling of a batch is raised that was paused for want of money, in nano-dollars. */
+  raiseNano?: number;
+  /** After every turn. */
+  check?: (batchId: string) => Promise<void>;
 }) {
   const { platform, clock, random } = of;
   const chance = (share: number): boolean => random() < share;
@@ -126,10 +131,17 @@ export function chaoticWorld(of: {
     underWay.add(work);
   }
 
+  /** With more money, where that was wanting. */
+  async function resume({ id, pause, run }: Batch): Promise<void> {
+    const more = pause?.code === 'budget' ? (of.raiseNano ?? 0) : 0;
+    const spend = run.maxSpendNano === undefined ? {} : { maxSpendNano: run.maxSpendNano + more };
+    await resumeBatch(appOver(seen), id, { failed: false, errors: false, spend });
+  }
+
   async function turn(batchId: string): Promise<void> {
     if (current.process.isDead()) current = begin();
     const batch = await platform.batches.get(batchId);
-    if (batch?.state === 'paused') await resumeBatch(appOver(seen), batchId, { failed: false, errors: false });
+    if (batch?.state === 'paused') await resume(batch);
     if (underWay.size < 8 && queue.waiting.length > 0) {
       const message = take(queue.waiting);
       const isDropped = of.drops > 0 && chance(of.drops);
@@ -166,6 +178,7 @@ export function chaoticWorld(of: {
       for (let turns = 0; (await platform.batches.get(batch.id))?.state !== 'finished'; turns++) {
         if (turns > MOST_TURNS) throw new Error('The batch does not come to an end.');
         await turn(batch.id);
+        await of.check?.(batch.id);
       }
       while (underWay.size > 0) {
         for (const answer of waitingCalls.splice(0)) answer();

@@ -23,6 +23,7 @@ const WRITES = {
   batches: ['create', 'change', 'addItems', 'reopen'],
   journal: ['claim', 'append', 'settle', 'release'],
   queue: ['publish'],
+  budgets: ['hold', 'end'],
 } as const;
 
 /**
@@ -53,6 +54,7 @@ export function crashingPlatform(
     batches: wrap(platform.batches, 'batches', WRITES.batches),
     journal: wrap(platform.journal, 'journal', WRITES.journal),
     queue: wrap(platform.queue, 'queue', WRITES.queue),
+    budgets: wrap(platform.budgets, 'budgets', WRITES.budgets),
     models: wrap(platform.models, 'models', []),
     files: { ...wrap(platform.files, 'files', []), join: platform.files.join },
     isDead: () => dead,
