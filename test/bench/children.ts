@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { Counts } from '../../functions/domain/batch.ts';
 
 /** What a product worker measured. Times are in milliseconds, those of items since 1970. */
 export interface ProductResult {
@@ -31,6 +32,20 @@ export interface ReportResult {
   wallMs: number;
   peakMb: number;
   report: string;
+}
+
+/** What a cloud worker measured. */
+export interface CloudResult {
+  /** From the start of the batch to its end, planning and report included. */
+  wallMs: number;
+  counts: Counts;
+  calls: number;
+  /** Reports that were made. */
+  finalised: number;
+  /** Requests that Firestore answered with ABORTED. */
+  aborted: number;
+  reads: number;
+  writes: number;
 }
 
 export interface Server {

@@ -1,5 +1,6 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { manyHandlers } from './cloud-goal.ts';
 import { coldStart } from './cold-start.ts';
 import { type Bench, memory, narrowService, overhead, type Row, recovery, throughput } from './goals.ts';
 import { largeManifest } from './manifest-goal.ts';
@@ -16,6 +17,7 @@ const GOALS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   f: largeReport,
   g: largeManifest,
   h: coldStart,
+  i: manyHandlers,
 };
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
