@@ -10,8 +10,10 @@ import { cancelCommand, exportCommand, listCommand, reportCommand, showCommand }
 import type { CommandContext, ExitCode, OpenApp, Terminal } from './commands/context.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { generateCommand } from './commands/generate.ts';
+import { embedCommand } from './commands/embed.ts';
 import { resumeCommand, watchCommand } from './commands/resume.ts';
 import { runCommand } from './commands/run.ts';
+import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
 import { harmless } from './commands/terminal.ts';
 import { asProofsheetError, ProofsheetError } from './domain/errors.ts';
@@ -65,6 +67,8 @@ for (const command of [
   reportCommand,
   generateCommand,
   serveCommand,
+  embedCommand,
+  searchCommand,
   doctorCommand,
 ]) {
   program.addCommand(command(context).copyInheritedSettings(program));

@@ -1,3 +1,4 @@
+import type { Keeping } from '../domain/embedding.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import { FOLDER_COLUMN } from '../domain/item-group.ts';
 import type { Recipe } from '../engine/recipe.ts';
@@ -23,6 +24,14 @@ export function parseRecipeSettings(recipe: Recipe, given: Record<string, unknow
   if (parsed.success) return parsed.data as Record<string, unknown>;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'settings'}: ${issue.message}`);
   throw new ProofsheetError('usage', `The settings do not fit the recipe ${recipe.name}: ${problems.join('; ')}.`);
+}
+
+/** Encoders and collection of these settings. Fails with `usage`. */
+export function keepingFrom(app: Pick<App, 'recipes'>, settings: Record<string, unknown>): Keeping {
+  const recipe = recipeNamed(app, 'embed');
+  const keeping = recipe.keeps?.(parseRecipeSettings(recipe, settings));
+  if (keeping === undefined) throw new ProofsheetError('internal', `The recipe ${recipe.name} keeps no vectors.`);
+  return keeping;
 }
 
 /** Fails with `usage` for a setting that was given and that the recipe makes no use of. */

@@ -23,7 +23,7 @@ export function addRecipeFlags(command: Command): Command {
   return command
     .option(
       '--recipe <name>',
-      'what is done with every item: fidelity, prompt, analyze (default: fidelity; prompt with --prompt)',
+      'what is done with every item: fidelity, prompt, analyze, embed (default: fidelity; prompt with --prompt)',
     )
     .option('--prompt <text>', 'base prompt for every item; {{name}} and other {{columns}} are filled in')
     .option('--prompt-file <file>', 'base prompt from a file')

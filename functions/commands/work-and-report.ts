@@ -79,7 +79,7 @@ function exitCode(context: CommandContext, batch: Batch, counts: Counts, minPass
   return counts.error > 0 ? 3 : 0;
 }
 
-function warnOfUnknownPrices(context: CommandContext, { app }: OpenApp, batch: Batch): void {
+export function warnOfUnknownPrices(context: CommandContext, { app }: OpenApp, batch: Batch): void {
   const recipe = app.recipes[batch.recipe];
   const unknown = unpricedModels(recipe?.models(batch.recipeSettings) ?? [], app.prices, app.clock.now());
   for (const model of unknown) {

@@ -22,6 +22,8 @@ export const DEFAULT_WEIGHTS: FusionWeights = { semantic: 0.6, visual: 0.4 };
 /** What a recipe keeps of every item: where its vectors go, and what is said with them. */
 export interface Keeping {
   space: VectorSpace;
+  /** What is asked for each of the vectors. */
+  encoders: Record<'semantic' | 'visual', { model: string; dimensions?: number }>;
   weights: FusionWeights;
   source: EntryFacts['source'];
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DEFAULT_WEIGHTS, fusionWeightsSchema, vectorSpaceSchema } from '../domain/embedding.ts';
+import { DEFAULT_WEIGHTS, fusionWeightsSchema, type Keeping, vectorSpaceSchema } from '../domain/embedding.ts';
 import type { Recipe } from '../engine/recipe.ts';
 
 const settingsSchema = z.object({
@@ -29,21 +29,24 @@ export const embed: Recipe<EmbedSettings> = {
   keeps: (settings) => ({
     space: {
       collection: settings.collection,
-      semantic: encoderName(settings, settings.semanticModel),
-      visual: encoderName(settings, settings.visualModel),
+      semantic: encoderName(encodersOf(settings).semantic),
+      visual: encoderName(encodersOf(settings).visual),
     },
+    encoders: encodersOf(settings),
     weights: settings.weights,
     source: settings.source,
   }),
   async run({ settings, input, embed }) {
-    const { semanticModel, visualModel, collection } = settings;
-    const ask = (step: string, model: string) =>
-      embed(step, { model, parts: [{ file: input }], ...dimensionsOf(settings, model) });
-    const [semantic, visual] = await Promise.all([ask('semantic', semanticModel), ask('visual', visualModel)]);
+    const encoders = encodersOf(settings);
+    const parts = [{ file: input }];
+    const [semantic, visual] = await Promise.all([
+      embed('semantic', { ...encoders.semantic, parts }),
+      embed('visual', { ...encoders.visual, parts }),
+    ]);
     const value = {
-      collection,
-      semantic: { model: semanticModel, dimensions: semantic.value.length },
-      visual: { model: visualModel, dimensions: visual.value.length },
+      collection: settings.collection,
+      semantic: { model: encoders.semantic.model, dimensions: semantic.value.length },
+      visual: { model: encoders.visual.model, dimensions: visual.value.length },
     };
     const message = 'The picture was embedded.';
     return { state: 'passed', score: null, message, result: { kind: 'json', value }, attempts: [] };
@@ -51,11 +54,11 @@ export const embed: Recipe<EmbedSettings> = {
 };
 
 /** Only Gemini offers several lengths. */
-function dimensionsOf({ dimensions }: EmbedSettings, model: string): { dimensions?: number } {
-  return model.startsWith('gemini-') ? { dimensions } : {};
+function encodersOf({ semanticModel, visualModel, dimensions }: EmbedSettings): Keeping['encoders'] {
+  const encoderOf = (model: string) => ({ model, ...(model.startsWith('gemini-') && { dimensions }) });
+  return { semantic: encoderOf(semanticModel), visual: encoderOf(visualModel) };
 }
 
-function encoderName(settings: EmbedSettings, model: string): string {
-  const { dimensions } = dimensionsOf(settings, model);
+function encoderName({ model, dimensions }: Keeping['encoders']['semantic']): string {
   return dimensions === undefined ? model : `${model}@${dimensions}`;
 }

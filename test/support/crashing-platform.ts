@@ -24,6 +24,7 @@ const WRITES = {
   journal: ['claim', 'append', 'settle', 'release'],
   queue: ['publish'],
   budgets: ['hold', 'end'],
+  vectors: ['put', 'describe'],
 } as const;
 
 /**
@@ -55,6 +56,7 @@ export function crashingPlatform(
     journal: wrap(platform.journal, 'journal', WRITES.journal),
     queue: wrap(platform.queue, 'queue', WRITES.queue),
     budgets: wrap(platform.budgets, 'budgets', WRITES.budgets),
+    vectors: wrap(platform.vectors, 'vectors', WRITES.vectors),
     models: wrap(platform.models, 'models', []),
     files: { ...wrap(platform.files, 'files', []), join: platform.files.join },
     isDead: () => dead,

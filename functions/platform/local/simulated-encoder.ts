@@ -106,9 +106,14 @@ function foreground({ l, a, b }: Planes): Float64Array {
   );
 }
 
-/** Where a value from 0 to 1 lies between the middles of steps. */
+/** Where a value from 0 to 1 lies among the middles of steps. */
+function placeOf(value: number, steps: number): number {
+  return Math.min(steps - 1, Math.max(0, value * steps - 0.5));
+}
+
+/** The two steps that a value from 0 to 1 lies between, with its share of each. */
 function shares(value: number, steps: number): [step: number, share: number][] {
-  const place = Math.min(steps - 1, Math.max(0, value * steps - 0.5));
+  const place = placeOf(value, steps);
   const low = Math.min(steps - 2, Math.floor(place));
   return [
     [low, 1 - (place - low)],
@@ -140,21 +145,25 @@ function mirroredCell(at: number): number {
   return (Math.min(row, CELLS - 1 - row) * CELLS) / 2 + Math.min(column, CELLS - 1 - column);
 }
 
-/** Directions of the edges that a step of `reach` pixels shows; a direction and its mirror image are one. */
+/**
+ * The edges that a step of `reach` pixels shows, each with the two directions it lies between (a direction and its mirror image are one)
+ * and its share of each.
+ */
 function eachEdge(
   l: Float64Array,
   reach: number,
-  see: (edge: { at: number; strength: number; direction: number; share: number }) => void,
+  see: (at: number, strength: number, direction: number, share: number) => void,
 ): void {
-  const light = (x: number, y: number) => l[y * SIDE + x] ?? 0;
   for (let y = reach; y < SIDE - reach; y += 1) {
     for (let x = reach; x < SIDE - reach; x += 1) {
-      const across = Math.abs(light(x + reach, y) - light(x - reach, y));
-      const down = Math.abs(light(x, y + reach) - light(x, y - reach));
-      const strength = Math.hypot(across, down);
-      for (const [direction, share] of shares(Math.atan2(down, across) / (Math.PI / 2), DIRECTIONS)) {
-        see({ at: y * SIDE + x, strength, direction, share });
-      }
+      const at = y * SIDE + x;
+      const across = Math.abs((l[at + reach] ?? 0) - (l[at - reach] ?? 0));
+      const down = Math.abs((l[at + reach * SIDE] ?? 0) - (l[at - reach * SIDE] ?? 0));
+      const strength = Math.sqrt(across * across + down * down);
+      const place = placeOf(Math.atan2(down, across) / (Math.PI / 2), DIRECTIONS);
+      const low = Math.min(DIRECTIONS - 2, Math.floor(place));
+      see(at, strength, low, 1 - (place - low));
+      see(at, strength, low + 1, place - low);
     }
   }
 }
@@ -163,11 +172,12 @@ function eachEdge(
 function texture(l: Float64Array): Float32Array {
   const counts = new Float32Array(REACHES.length * DIRECTIONS * STRENGTHS);
   for (const [scale, reach] of REACHES.entries()) {
-    eachEdge(l, reach, ({ strength, direction, share }) => {
-      for (const [step, part] of shares(Math.log2(1 + strength * 4) / 4, STRENGTHS)) {
-        const bin = (scale * DIRECTIONS + direction) * STRENGTHS + step;
-        counts[bin] = (counts[bin] ?? 0) + strength * share * part;
-      }
+    eachEdge(l, reach, (_, strength, direction, share) => {
+      const place = placeOf(Math.log2(1 + strength * 4) / 4, STRENGTHS);
+      const low = Math.min(STRENGTHS - 2, Math.floor(place));
+      const bin = (scale * DIRECTIONS + direction) * STRENGTHS + low;
+      counts[bin] = (counts[bin] ?? 0) + strength * share * (1 - (place - low));
+      counts[bin + 1] = (counts[bin + 1] ?? 0) + strength * share * (place - low);
     });
   }
   return counts.map(Math.sqrt);
@@ -176,7 +186,7 @@ function texture(l: Float64Array): Float32Array {
 /** How much edge there is of each direction in each cell. */
 function edgeLayout(l: Float64Array): Float32Array {
   const counts = new Float32Array(MIRRORED_CELLS * DIRECTIONS);
-  eachEdge(l, 1, ({ at, strength, direction, share }) => {
+  eachEdge(l, 1, (at, strength, direction, share) => {
     const bin = mirroredCell(at) * DIRECTIONS + direction;
     counts[bin] = (counts[bin] ?? 0) + strength * share;
   });
