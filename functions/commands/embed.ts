@@ -59,6 +59,11 @@ export function embedCommand(context: CommandContext): Command {
 }
 
 async function embed(context: CommandContext, flags: EmbedFlags): Promise<void> {
+  const { pattern, recursive, minSize, maxFileSize, modifiedAfter, modifiedBefore, limit, sample } = flags;
+  const some = [pattern, minSize, maxFileSize, modifiedAfter, modifiedBefore, limit, sample];
+  if (flags.prune && (!recursive || some.some((flag) => flag !== undefined))) {
+    throw new ProofsheetError('usage', '--prune looks at all inputs; leave out the flags that choose some of them.');
+  }
   await withApp(context, flags, async (open, settings) => {
     const keeping = keepingFrom(open.app, settings.recipe);
     const embedding = { context, open, settings, flags, keeping };
@@ -168,9 +173,7 @@ async function embedSource(embedding: Embedding, source: Source, inputs: string[
   );
   if (failed_items > 0) context.note(`What failed, and why: ${ended.outputDir}`);
   if (flags.prune && ended.state === 'finished') {
-    context.note(
-      `${source}: ${plural(await pruneEmbeddings(app, ended), 'entry').replace('entrys', 'entries')} pruned`,
-    );
+    context.note(`${source}: ${await pruneEmbeddings(app, ended)} pruned`);
   }
   return statistics;
 }
@@ -180,7 +183,7 @@ function requestFrom({ context, settings, flags, keeping }: Embedding, source: S
   const outputRoot = flags.outputDir === undefined ? settings.outputDir : resolve(context.cwd, flags.outputDir);
   return {
     inputs,
-    selection: selectionFrom(flags, [outputRoot, settings.home]),
+    selection: selectionFrom(flags, settings, [outputRoot, settings.home]),
     recipe: 'embed',
     recipeSettings: { ...settings.recipe, source },
     simulated: isBuiltIn(space.semantic) && isBuiltIn(space.visual),
