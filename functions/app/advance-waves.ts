@@ -8,6 +8,7 @@ import { pauseFor } from './pause.ts';
 import { recipeNamed } from './recipe-settings.ts';
 import { isSent, keepBusy, submitWave, uploadWave } from './submit-wave.ts';
 import { callPages } from './wave-files.ts';
+import { endWaveMoney } from './wave-money.ts';
 
 const ANNOUNCED_AT_ONCE = 300;
 
@@ -60,10 +61,10 @@ async function step(app: App, batch: Batch, wave: Wave, isHurried: boolean): Pro
     case 'packing':
       return await closeWave(app, wave);
     case 'packed':
-      if (isHurried || batch.cancelRequested) return await unpack(app, wave);
+      if (isHurried || batch.cancelRequested) return await unpack(app, batch, wave);
       return await uploadWave(app, batch, wave);
     case 'uploaded':
-      if (isHurried || batch.cancelRequested) return await unpack(app, wave);
+      if (isHurried || batch.cancelRequested) return await unpack(app, batch, wave);
       return await submitWave(app, batch, wave);
     case 'submitting':
       return await findJob(app, wave);
@@ -124,7 +125,7 @@ async function lookAtJob(app: App, batch: Batch, wave: Wave, isHurried: boolean)
     'a job was looked at',
   );
   const isWaitedOut = wave.cancelledAt !== undefined && now - wave.cancelledAt > app.limits.waves.cancelMs;
-  if (!isOver && isHurried && isWaitedOut) return await unpack(app, wave);
+  if (!isOver && isHurried && isWaitedOut) return await unpack(app, batch, wave);
   return await app.waves.change(wave, ({ state, looks }) => {
     if (state !== 'sent') return undefined;
     const found = { jobState: job.state, ...(job.completed !== undefined && { completed: job.completed }) };
@@ -168,11 +169,13 @@ function refuseUseless({ canary, came, calls, model }: Wave): void {
 }
 
 /** Calls of a wave that is not to go out after all. */
-async function unpack(app: App, wave: Wave): Promise<Wave> {
+async function unpack(app: App, batch: Batch, wave: Wave): Promise<Wave> {
   for await (const calls of callPages(app, wave)) {
     const moves = calls.map(({ id, tries }) => ({ id, tries, standing: { state: 'waiting' as const } }));
     await app.waves.move(wave.batchId, wave.id, moves);
   }
+  // A job that runs on may still be billed.
+  await endWaveMoney(app, batch, wave, wave.job === undefined ? 0 : 'lost');
   return await app.waves.change(wave, ({ state }) => (state === wave.state ? { state: 'done' } : undefined));
 }
 

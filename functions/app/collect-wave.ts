@@ -6,6 +6,7 @@ import { refusalOf, stored } from '../engine/pass.ts';
 import type { CallMove, JobAnswer } from '../platform/wave-ports.ts';
 import type { App } from './app.ts';
 import { callPages, linesOf, waveUri } from './wave-files.ts';
+import { endWaveMoney, waveBill } from './wave-money.ts';
 
 /** Answers that are recorded together, and pictures that are stored at a time. */
 const AT_ONCE = 100;
@@ -31,6 +32,7 @@ export async function collectWave(
   const came: Came = wave.came ?? { answered: 0, useful: 0, again: 0, direct: 0 };
   const lines = await copyResults(app, batch, wave, of);
   const seen = new Set<string>();
+  const bill = waveBill(app, batch, wave);
   let some: { call: WaveCall; answer: JobAnswer }[] = [];
   const flush = async () => {
     await giveAnswers(app, batch, wave, some, { came, isHurried: of.isHurried });
@@ -41,6 +43,7 @@ export async function collectWave(
     const answer = await app.jobs.read(line);
     if (answer === undefined || seen.has(answer.key)) continue;
     seen.add(answer.key);
+    bill.add(answer);
     const call = calls.get(answer.key);
     if (call !== undefined) some.push({ call, answer });
     if (some.length >= AT_ONCE) await flush();
@@ -54,6 +57,7 @@ export async function collectWave(
   for await (const page of callPages(app, wave)) missing.push(...page);
   await giveUpMissing(app, batch, wave, missing, { came, isHurried: of.isHurried });
   await app.files.remove(waveUri(app, batch, wave, 'calls'));
+  await endWaveMoney(app, batch, wave, wave.jobState === 'lost' ? 'lost' : bill.nano);
   return await app.waves.change(wave, ({ state }) =>
     state === 'ended' ? { state: 'done', came, busyUntil: undefined } : undefined,
   );

@@ -32,7 +32,7 @@ export function purseOf(app: Spender, batch: Batch, { owner, fence }: Holder): P
   let holds = 0;
   return {
     async hold(request, step) {
-      const nano = mostOfRequest(app, batch, request);
+      const nano = mostOfRequest(app, batch, request, 'standard');
       // Free models neither need money nor end for want of it.
       if (nano === 0) return NOTHING_HELD;
       holds += 1;
@@ -49,7 +49,7 @@ export async function holdForCalls(
   requests: readonly ModelRequest[],
 ): Promise<HeldMoney | undefined> {
   if (!isLimited(app, batch)) return NOTHING_HELD;
-  const nano = requests.reduce((sum, request) => sum + mostOfRequest(app, batch, request), 0);
+  const nano = requests.reduce((sum, request) => sum + mostOfRequest(app, batch, request, 'batch'), 0);
   return nano === 0 ? NOTHING_HELD : await holdUnderCeilings(app, batch, { owner, call: 'all', nano });
 }
 
@@ -92,8 +92,9 @@ export function isLimited(app: Pick<App, 'dailySpendNano'>, { run }: Pick<Batch,
   return run.maxSpendNano !== undefined || app.dailySpendNano !== undefined;
 }
 
-function mostOfRequest(app: Spender, { run }: Batch, request: ModelRequest): number {
-  const nano = mostOf({ request, lane: run.lane, at: app.clock.now() }, app.prices) ?? run.assumedCallNano;
+/** A single call of any lane may end up in the standard lane. */
+function mostOfRequest(app: Spender, { run }: Batch, request: ModelRequest, lane: 'standard' | 'batch'): number {
+  const nano = mostOf({ request, lane, at: app.clock.now() }, app.prices) ?? run.assumedCallNano;
   if (nano !== undefined) return nano;
   throw new ProofsheetError('price_unknown', priceUnknown([request.model]), { scope: 'batch' });
 }

@@ -2,9 +2,11 @@ import type { Batch } from '../domain/batch.ts';
 import { asProofsheetError, ProofsheetError } from '../domain/errors.ts';
 import { isRateLimit } from '../domain/retry.ts';
 import { pollAfterMs, tokenOf, type Wave } from '../domain/wave.ts';
+import type { HeldMoney } from '../engine/purse.ts';
 import type { CallMove } from '../platform/wave-ports.ts';
 import type { App } from './app.ts';
 import { callPages, waveLines, waveUri } from './wave-files.ts';
+import { holdForWave } from './wave-money.ts';
 
 /** Refusals for the project's limit on waiting calls, after which a wave is sent in halves. */
 const REFUSALS_UNTIL_HALVED = 3;
@@ -84,14 +86,39 @@ export async function submitWave(app: App, batch: Batch, wave: Wave): Promise<Wa
     return isMine ? { state: 'submitting', submittingAt: now, dueAt } : undefined;
   });
   if (!isMine) return submitting;
+  const held = await moneyFor(app, batch, submitting);
+  if (held === undefined) return await waitForMoney(app, batch, submitting);
   try {
     const job = await app.jobs.create({ token, model: wave.model, place });
     return await isSent(app, wave, job.name);
   } catch (thrown) {
     const error = asProofsheetError(thrown);
+    if (isSurelyNotMade(error)) await held.free();
     if (isSurelyNotMade(error)) return await notMade(app, batch, wave, error);
     throw error;
   }
+}
+
+/** Undefined where the money for the whole wave is not there now; fails with `budget` where it will not do for a single call. */
+async function moneyFor(app: App, batch: Batch, wave: Wave): Promise<HeldMoney | undefined> {
+  try {
+    return await holdForWave(app, batch, wave);
+  } catch (thrown) {
+    const error = asProofsheetError(thrown);
+    if (error.code === 'budget' && wave.calls > 1) return undefined;
+    await app.waves.change(wave, ({ state }) => (state === 'submitting' ? { state: 'uploaded' } : undefined));
+    throw error;
+  }
+}
+
+/** Where no other wave is to bring money back, half of the calls may do with what there is. */
+async function waitForMoney(app: App, batch: Batch, wave: Wave): Promise<Wave> {
+  const isAlone = !(await app.waves.list(batch.id)).some(({ state, id }) => state !== 'done' && id !== wave.id);
+  if (isAlone && wave.calls > 1) return await halve(app, wave);
+  const dueAt = app.clock.now() + pollAfterMs(wave.looks, app.limits.waves);
+  return await app.waves.change(wave, ({ state, looks }) =>
+    state === 'submitting' ? { state: 'uploaded', looks: looks + 1, dueAt } : undefined,
+  );
 }
 
 /** The job is known; from here on only the service is asked about it. */

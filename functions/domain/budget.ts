@@ -53,12 +53,10 @@ const TOKENS_PER_TILE = 258;
 const UNKNOWN_SIDE = 2048;
 
 /**
- * The most that a call can cost, in nano-dollars; null when its price is not known. A call of the flex lane may end up in
- * the standard lane. Of two prices around a change the higher one counts.
+ * The most that a call can cost, in nano-dollars; null when its price is not known. Of two prices around a change the higher one counts.
  */
 export function mostOf(of: { request: ModelRequest; lane: LaneName; at: number }, prices: PriceTable): number | null {
-  const { request, at } = of;
-  const lane = of.lane === 'batch' ? 'batch' : 'standard';
+  const { request, lane, at } = of;
   const usage = mostUsage(request, prices);
   const costs = [at, at + LATEST_ANSWER_MS].map((when) =>
     costOf({ model: request.model, usage, lane, at: when }, prices),

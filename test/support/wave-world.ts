@@ -32,6 +32,7 @@ export interface WaveWorldOptions {
   waves?: Partial<WaveLimits>;
   lane?: Batch['run']['lane'];
   deadlineAfterMs?: number;
+  maxSpendNano?: number;
 }
 
 /** A batch of the fidelity recipe over SQLite, the real client and a server that speaks the Batch API; time and messages are the test's. */
@@ -67,6 +68,7 @@ export async function waveWorld(of: WaveWorldOptions) {
     selection: { patterns: [], recursive: true, maxFileBytes: 1_000_000 },
     run: {
       ...{ lane: of.lane ?? 'batch', maxConcurrent: 5, maxRetries: 5, timeoutMs: 60_000 },
+      ...(of.maxSpendNano !== undefined && { maxSpendNano: of.maxSpendNano }),
       ...(of.deadlineAfterMs !== undefined && { deadline: clock.now() + of.deadlineAfterMs }),
     },
     outputRoot: join(home.path, 'output'),
