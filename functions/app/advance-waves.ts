@@ -22,7 +22,9 @@ export async function advanceWaves(app: App, batchId: string): Promise<void> {
   const isHurried = !batch.cancelRequested && (await leavesWaves(app, batch));
   const waves = await app.waves.list(batch.id);
   for (const wave of waves.filter(isOpen)) await advanceWave(app, batch, wave, isHurried);
-  if (batch.cancelRequested) return;
+  // A wave may have paused it.
+  const after = await app.batches.get(batchId);
+  if (after?.state !== 'running' || after.cancelRequested) return;
   if (isHurried) await sendDirectly(app, batch);
   else {
     // What has come back may have changed whether there are answers of use.
@@ -36,7 +38,7 @@ export async function advanceWaves(app: App, batchId: string): Promise<void> {
 export async function cancelWaves(app: App, batch: Batch): Promise<void> {
   if (batch.run.lane !== 'batch') return;
   for (const wave of await app.waves.list(batch.id)) {
-    if (wave.state === 'sent') await guarded(app, batch, wave, () => cancelJob(app, wave));
+    if (wave.state === 'sent') await guarded(app, batch, wave, async () => void (await cancelJob(app, wave)));
   }
 }
 
@@ -116,7 +118,7 @@ async function findJob(app: App, wave: Wave): Promise<Wave> {
 
 async function lookAtJob(app: App, batch: Batch, wave: Wave, isHurried: boolean): Promise<Wave> {
   const name = wave.job ?? '';
-  if (isHurried || batch.cancelRequested) await cancelJob(app, wave);
+  const isCancelled = (isHurried || batch.cancelRequested) && (await cancelJob(app, wave));
   const job = await app.jobs.get(name);
   const now = app.clock.now();
   const isOver = isJobOver(job.state);
@@ -131,16 +133,19 @@ async function lookAtJob(app: App, batch: Batch, wave: Wave, isHurried: boolean)
     const found = { jobState: job.state, ...(job.completed !== undefined && { completed: job.completed }) };
     const reason = job.reason === undefined ? {} : { reason: job.reason };
     if (isOver) return { ...found, ...reason, state: 'ended', endedAt: now, looks: 0, dueAt: now };
-    return { ...found, looks: looks + 1, dueAt: now + pollAfterMs(looks + 1, app.limits.waves) };
+    const looked = isCancelled ? 0 : looks + 1;
+    return { ...found, looks: looked, dueAt: now + pollAfterMs(looked, app.limits.waves) };
   });
 }
 
-async function cancelJob(app: App, wave: Wave): Promise<void> {
-  if (wave.cancelledAt !== undefined || wave.job === undefined) return;
+/** Says whether it was asked now. */
+async function cancelJob(app: App, wave: Wave): Promise<boolean> {
+  if (wave.cancelledAt !== undefined || wave.job === undefined) return false;
   await app.jobs.cancel(wave.job);
   await app.waves.change(wave, ({ cancelledAt }) =>
     cancelledAt === undefined ? { cancelledAt: app.clock.now() } : undefined,
   );
+  return true;
 }
 
 async function collect(app: App, batch: Batch, wave: Wave, isHurried: boolean): Promise<Wave> {

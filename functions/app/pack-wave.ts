@@ -18,7 +18,7 @@ export async function packWaves(app: App, batch: Batch, waves: readonly Wave[]):
   const waiting: WaveCall[] = [];
   for (const model of models) waiting.push(...(await app.waves.calls(batch.id, { state: 'waiting', model, limit })));
   if (waiting.length === 0) return [];
-  const moment = { now: app.clock.now(), isComing: await isComing(app, batch), isUnderWay: waves.some(isOpen) };
+  const moment = { now: app.clock.now(), isComing: await isMoreComing(app, batch), isUnderWay: waves.some(isOpen) };
   const packed: Wave[] = [];
   for (const load of loadsOf(app, waiting, waves)) {
     if (!isReady(app, load, moment)) continue;
@@ -39,6 +39,14 @@ export function isOpen({ state }: Wave): boolean {
 export async function isComing(app: App, batch: Batch): Promise<boolean> {
   if (!batch.sealed) return true;
   return (await app.batches.items(batch.id, { states: ['queued', 'running'], limit: 1 })).length > 0;
+}
+
+/** Items that have an answer are on their way as well, although they are still parked. */
+async function isMoreComing(app: App, batch: Batch): Promise<boolean> {
+  if (await isComing(app, batch)) return true;
+  const states = ['answered', 'direct'] as const;
+  const some = await Promise.all(states.map((state) => app.waves.calls(batch.id, { state, limit: 1 })));
+  return some.flat().length > 0;
 }
 
 /** What could go out as one wave. */
@@ -84,10 +92,10 @@ function withTheMany(waiting: readonly WaveCall[]): readonly WaveCall[] {
 function isReady(app: App, load: Load, moment: { now: number; isComing: boolean; isUnderWay: boolean }): boolean {
   if (load.isFull) return true;
   const { gatherMs, stragglerMs } = app.limits.waves;
-  const { now, isComing: isMoreComing, isUnderWay } = moment;
+  const { now, isUnderWay } = moment;
   const waited = now - Math.min(...load.calls.map((call) => call.parkedAt));
   if (load.canary) return !isUnderWay || waited >= gatherMs;
-  if (!isMoreComing && !isUnderWay) return true;
+  if (!moment.isComing && !isUnderWay) return true;
   return waited >= (isUnderWay ? stragglerMs : gatherMs);
 }
 

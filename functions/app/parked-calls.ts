@@ -1,4 +1,4 @@
-import type { Batch } from '../domain/batch.ts';
+import type { Batch, Item } from '../domain/batch.ts';
 import { ACK, type Disposal } from '../domain/message.ts';
 import type { WaveCall } from '../domain/wave.ts';
 import type { PassResult } from '../engine/pass.ts';
@@ -47,4 +47,12 @@ export async function forgetCalls(
   if (done.length === 0) return;
   const ids = done.map(({ id }) => id);
   await app.waves.forget(batch.id, ids);
+}
+
+/** What is left of an item whose worker died between its end and forgetting its calls. Those of a cancelled item are for when it is resumed. */
+export async function forgetSettled(app: App, batch: Batch, item: Item): Promise<void> {
+  if (batch.run.lane !== 'batch' || item.state === 'cancelled') return;
+  const calls = await app.waves.callsOf(batch.id, item.id);
+  const ids = calls.map(({ id }) => id);
+  if (ids.length > 0) await app.waves.forget(batch.id, ids);
 }

@@ -12,7 +12,7 @@ import type { App } from './app.ts';
 import { itemLane } from './call-lane.ts';
 import { announceIfComplete } from './completion.ts';
 import { hasNewPrompt, offeredSteps, settingsFor } from './item-prompt.ts';
-import { forgetCalls, parkedCallsOf, parkItem } from './parked-calls.ts';
+import { forgetCalls, forgetSettled, parkedCallsOf, parkItem } from './parked-calls.ts';
 import { pauseFor } from './pause.ts';
 import { isRefusedAtGate, type PreparedInput, prepareInput } from './prepare-input.ts';
 import { columnsRead, recipeNamed, requireColumns } from './recipe-settings.ts';
@@ -30,6 +30,7 @@ export async function processItem(app: App, message: Message & { kind: 'process'
   const claimed = await app.journal.claim(batch.id, message.itemId, leaseMs(app, batch));
   if (claimed.kind === 'busy') return { kind: 'retry' };
   if (claimed.kind === 'settled') {
+    await forgetSettled(app, batch, claimed.item);
     await announceIfComplete(app, batch.id);
     return ACK;
   }

@@ -25,6 +25,8 @@ const WRITES = {
   queue: ['publish'],
   budgets: ['hold', 'end'],
   vectors: ['put', 'describe'],
+  waves: ['park', 'join', 'move', 'forget', 'create', 'change'],
+  jobs: ['upload', 'create', 'cancel'],
 } as const;
 
 /**
@@ -57,6 +59,8 @@ export function crashingPlatform(
     queue: wrap(platform.queue, 'queue', WRITES.queue),
     budgets: wrap(platform.budgets, 'budgets', WRITES.budgets),
     vectors: wrap(platform.vectors, 'vectors', WRITES.vectors),
+    waves: wrap(platform.waves, 'waves', WRITES.waves),
+    jobs: wrap(platform.jobs, 'jobs', WRITES.jobs),
     models: wrap(platform.models, 'models', []),
     files: { ...wrap(platform.files, 'files', []), join: platform.files.join },
     isDead: () => dead,

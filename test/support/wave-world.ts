@@ -6,6 +6,7 @@ import { type App, createApp } from '../../functions/app/app.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
 import { type StartRequest, startBatch } from '../../functions/app/start-batch.ts';
 import type { Batch } from '../../functions/domain/batch.ts';
+import type { Message } from '../../functions/domain/message.ts';
 import { WAVE_LIMITS, type WaveLimits } from '../../functions/domain/wave.ts';
 import { geminiJobs } from '../../functions/platform/google/gemini-jobs.ts';
 import { geminiModels } from '../../functions/platform/google/gemini-models.ts';
@@ -24,7 +25,6 @@ import { makeQuickHome } from './temp-home.ts';
 /** Prices of the default models and of the answers' version, so that the lanes can be compared in dollars. */
 const RATE = { input: 1, output: 10, outputImage: 30 };
 const PRICES = { asOf: '2026-11-12', models: { 'fake-model-001': RATE, text: RATE, image: RATE, judge: RATE } };
-const LONGER_THAN_A_LEASE_MS = 700_000;
 
 export interface WaveWorldOptions {
   photos: readonly string[];
@@ -33,6 +33,10 @@ export interface WaveWorldOptions {
   lane?: Batch['run']['lane'];
   deadlineAfterMs?: number;
   maxSpendNano?: number;
+  /** One text call for each photo instead of the fidelity recipe. */
+  oneCall?: boolean;
+  /** Messages in hand at a time. */
+  workers?: number;
 }
 
 /** A batch of the fidelity recipe over SQLite, the real client and a server that speaks the Batch API; time and messages are the test's. */
@@ -49,11 +53,15 @@ export async function waveWorld(of: WaveWorldOptions) {
   const models = geminiModels({ auth, baseUrl: server.url, open: files.open });
   const jobs = geminiJobs({ auth, baseUrl: server.url, files });
   const local = openLocal(join(home.path, 'home'), { clock, models, jobs });
-  onTestFinished(async () => {
+  let isOpen = true;
+  const close = async () => {
+    if (!isOpen) return;
+    isOpen = false;
     await local.close();
     await server.close();
     await home.remove();
-  });
+  };
+  onTestFinished(close);
   const queue = messageList();
   const platform: Platform = { ...local.platform, queue };
   const newApp = (through = (same: Platform) => same): App =>
@@ -63,8 +71,10 @@ export async function waveWorld(of: WaveWorldOptions) {
       limits: { waves: { ...WAVE_LIMITS, ...of.waves } },
     });
   const request = (): StartRequest => ({
-    ...{ inputs: [photos], recipe: 'fidelity', simulated: false, force: false, name: 'photos', archive: 'none' },
-    recipeSettings: { textModel: 'text', imageModel: 'image', judgeModel: 'judge' },
+    ...{ inputs: [photos], simulated: false, force: false, name: 'photos', archive: 'none' },
+    ...(of.oneCall
+      ? { recipe: 'prompt', recipeSettings: { prompt: 'What is this?', textModel: 'text' } }
+      : { recipe: 'fidelity', recipeSettings: { textModel: 'text', imageModel: 'image', judgeModel: 'judge' } }),
     selection: { patterns: [], recursive: true, maxFileBytes: 1_000_000 },
     run: {
       ...{ lane: of.lane ?? 'batch', maxConcurrent: 5, maxRetries: 5, timeoutMs: 60_000 },
@@ -76,11 +86,14 @@ export async function waveWorld(of: WaveWorldOptions) {
 
   /** Hands out all messages; those that are not acknowledged come again when time has passed. */
   async function deliver(app: App): Promise<void> {
-    const again = [];
-    for (let message = queue.waiting.shift(); message !== undefined; message = queue.waiting.shift()) {
-      const disposal = await dispatch(app, message).catch(() => undefined);
-      if (disposal?.kind !== 'ack') again.push(message);
-    }
+    const again: Message[] = [];
+    const worker = async () => {
+      for (let message = queue.waiting.shift(); message !== undefined; message = queue.waiting.shift()) {
+        const disposal = await dispatch(app, message).catch(() => undefined);
+        if (disposal?.kind !== 'ack') again.push(message);
+      }
+    };
+    await Promise.all(Array.from({ length: of.workers ?? 1 }, worker));
     queue.waiting.push(...again);
   }
 
@@ -88,14 +101,14 @@ export async function waveWorld(of: WaveWorldOptions) {
   async function round(app: App, batchId: string): Promise<Batch> {
     await deliver(app);
     await advanceWaves(app, batchId);
-    clock.advance(queue.waiting.length > 0 ? LONGER_THAN_A_LEASE_MS : 30_000);
+    clock.advance(30_000);
     const batch = await platform.batches.get(batchId);
     if (batch === undefined) throw new Error('The batch is gone.');
     return batch;
   }
 
   return {
-    ...{ api, server, clock, platform, queue, newApp, request, round, deliver },
+    ...{ api, server, clock, platform, queue, newApp, request, round, deliver, close },
     app: newApp(),
     start: async (app: App): Promise<Batch> => (await startBatch(app, request())).batch,
     /** Rounds until the batch is no longer running. */
@@ -118,7 +131,7 @@ export async function waveWorld(of: WaveWorldOptions) {
             return {
               ...{ name: item.name, state: item.state, score: item.summary?.score, calls: item.summary?.calls },
               outcome: detail?.outcome,
-              steps: steps.map(({ key, fingerprint, outcome, lane }) => ({ key, fingerprint, outcome, lane })),
+              steps: steps.map(({ key, outcome, lane }) => ({ key, outcome, lane })),
             };
           }),
       );
