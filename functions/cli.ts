@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env -S NODE_COMPILE_CACHE=${HOME}/.cache/proofsheet node --max-semi-space-size=8
 import { accessSync, appendFileSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';

@@ -42,19 +42,20 @@ export function progressFrame({ view, columns, now, since }: ProgressFrame): str
     barLine(counts, batch.sealed, columns),
     countsLine(counts, running.length, queued),
   ];
+  const nameWidth = columns < 120 ? 28 : 44;
   const improving = improvingLine(batch);
   if (improving !== undefined) lines.push('', improving);
   if (running.length > 0) lines.push('', 'Currently processing');
-  for (const item of running) lines.push(`  ${WORKING} ${runningLine(item, now, columns)}`);
+  for (const item of running) lines.push(`  ${WORKING} ${runningLine(item, now, nameWidth)}`);
   if (recent.length > 0) lines.push('', 'Completed');
-  for (const item of recent) lines.push(`  ${settledLine(item)}`);
+  for (const item of recent) lines.push(`  ${settledLine(item, nameWidth)}`);
   if (queued > 0) lines.push('', 'Queued', `  ${WAITING} ${queuedLine(next, queued)}`);
   lines.push('', timeLine(counts, batch.sealed, now, since));
   return lines.map((line) => cut(line, columns - 1)).join('\n');
 }
 
 /** `✔ mug.jpg  0.92  2 attempts  12.1s  $0.0700  9 of 10 questions right`; without score and attempts where nothing was judged. */
-export function settledLine(item: Item): string {
+export function settledLine(item: Item, nameWidth = 28): string {
   const summary = item.summary;
   const state = item.state as keyof typeof MARKS;
   const score = summary?.score == null ? '' : summary.score.toFixed(2);
@@ -63,7 +64,7 @@ export function settledLine(item: Item): string {
   const cost = summary && summary.calls > 0 ? dollars(summary.costNano) : '';
   const said = oneLine(summary?.code ? `${summary.code}: ${summary.message}` : answerOf(summary));
   const rounds = attempts > 0 ? columnsOf([score, 4], [plural(attempts, 'attempt'), 10]) : '';
-  return `${styleText(COLOURS[state], MARKS[state])} ${columnsOf([item.name, 28])}${rounds}${columnsOf([took, 6], [cost, 7])}${said}`;
+  return `${styleText(COLOURS[state], MARKS[state])} ${columnsOf([item.name, nameWidth])}${rounds}${columnsOf([took, 6], [cost, 7])}${said}`;
 }
 
 /** What was answered, for items that are not judged; otherwise how it went. */
@@ -153,10 +154,9 @@ function countsLine(counts: Counts, running: number, queued: number): string {
 }
 
 /** `mug.jpg  attempt 2, after judge  (15s)` */
-function runningLine(item: Item, now: number, columns: number): string {
+function runningLine(item: Item, now: number, nameWidth: number): string {
   const since = seconds(now - (item.progress?.since ?? item.firstClaimedAt ?? now));
-  const name = Math.max(20, Math.min(34, columns - 46));
-  return `${columnsOf([item.name, name], [doing(item), 24])}(${since})`;
+  return `${columnsOf([item.name, nameWidth], [doing(item), 24])}(${since})`;
 }
 
 /** The names of some that wait, and how many more do. */
@@ -184,7 +184,7 @@ function timeLine(counts: Counts, sealed: boolean, now: number, since: ProgressF
 
 function doing(item: Item): string {
   const progress = item.progress;
-  if (progress === undefined) return 'begins';
+  if (progress === undefined) return 'first call';
   return progress.attempt === 0 ? `after ${progress.step}` : `attempt ${progress.attempt}, after ${progress.step}`;
 }
 

@@ -4,6 +4,7 @@ import type { Parsed, RecordFormat, Scanner } from './read-records.ts';
 const [QUOTE, BACKSLASH, NEWLINE, RETURN, SPACE, COMMA, LIST_END] = codesOf('"\\\n\r ,]');
 const OPENING = codesOf('{[');
 const CLOSING = codesOf('}]');
+const LINE_END = /[\r\n]/;
 const LONG_NUMBER = /\d{16}/;
 /** As the library's types have it, without the source text that is given too. */
 type Reviver = (key: string, value: unknown) => unknown;
@@ -30,6 +31,8 @@ export function tableRows(delimiter: string, columns: readonly string[]): Record
 export function tableCells(text: string, delimiter: string, relaxed = false): string[] | undefined {
   // Most rows, and far cheaper.
   if (!text.includes('"')) return text.split(delimiter).map((cell) => cell.trim());
+  const plain = plainCells(text, delimiter);
+  if (plain !== undefined) return plain;
   try {
     const options = { delimiter, trim: true, relax_quotes: relaxed, record_delimiter: ['\r\n', '\n', '\r'] };
     const rows: string[][] = parseCsv(text, options);
@@ -37,6 +40,41 @@ export function tableCells(text: string, delimiter: string, relaxed = false): st
   } catch {
     return undefined;
   }
+}
+
+/** Cells of a row whose quotes stand around whole cells, as most do; undefined for any other, which the library knows how to read. */
+function plainCells(text: string, delimiter: string): string[] | undefined {
+  const cells: string[] = [];
+  for (let at = 0; ; ) {
+    const end = text.indexOf(delimiter, at);
+    const until = end < 0 ? text.length : end;
+    const quote = text.indexOf('"', at);
+    if (quote < 0 || quote > until) {
+      const cell = text.slice(at, until);
+      if (LINE_END.test(end < 0 ? cell.trimEnd() : cell)) return undefined;
+      cells.push(cell.trim());
+      if (end < 0) return cells;
+      at = end + 1;
+      continue;
+    }
+    const before = text.slice(at, quote);
+    if (before.trim() !== '' || LINE_END.test(before)) return undefined;
+    const close = closingQuote(text, quote + 1);
+    if (close < 0) return undefined;
+    const next = text.indexOf(delimiter, close);
+    const behind = text.slice(close + 1, next < 0 ? text.length : next);
+    if (behind !== '' && (next >= 0 || behind !== '\r')) return undefined;
+    cells.push(text.slice(quote + 1, close).replaceAll('""', '"'));
+    if (next < 0) return cells;
+    at = next + 1;
+  }
+}
+
+function closingQuote(text: string, from: number): number {
+  for (let at = text.indexOf('"', from); at >= 0; at = text.indexOf('"', at + 2)) {
+    if (text[at + 1] !== '"') return at;
+  }
+  return -1;
 }
 
 /** One JSON value on each line. */

@@ -5,6 +5,7 @@ import { coldStart } from './cold-start.ts';
 import { type Bench, memory, narrowService, overhead, type Row, recovery, throughput } from './goals.ts';
 import { largeManifest } from './manifest-goal.ts';
 import { largeReport } from './report-goal.ts';
+import { smallBatch } from './small-batch-goal.ts';
 import { openWorkspace } from './workspace.ts';
 
 /** `npm run bench -- [--only a,b] [--rounds 5]`. What each letter measures is in the README beside this file. */
@@ -18,6 +19,7 @@ const GOALS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   g: largeManifest,
   h: coldStart,
   i: manyHandlers,
+  j: smallBatch,
 };
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
