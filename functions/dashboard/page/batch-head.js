@@ -15,7 +15,7 @@ export function batchHead(batch, { reload }) {
   const title = element('div', { class: 'title' }, name, state);
   const header = element('header', { class: 'masthead' }, title, about, actions, lost, notices);
   const actionsOf = batchActions(batch.batch_id, reload);
-  const shown = { now: { ...batch, running: 0, queued: 0 }, isReviewed: false, actions: '' };
+  const shown = { now: batch, isReviewed: false, actions: '' };
   function draw(now) {
     shown.now = now;
     state.replaceChildren(...chipsOf(now));
@@ -37,7 +37,6 @@ export function batchHead(batch, { reload }) {
     shown.actions = wanted;
     actions.replaceChildren(...actionsOf(now, isReviewed));
   }
-  draw(shown.now);
   return {
     ...{ header, draw },
     connected(yes) {

@@ -109,7 +109,7 @@ function drawTiles(tiles, now, { settled, left, perMinute, isOver }, { settings 
   tiles.pace.draw(perMinute >= 100 ? number(Math.round(perMinute)) : perMinute.toFixed(1), 'items a minute');
   tiles.time.draw(
     duration(seconds),
-    isOver ? '' : left === undefined ? 'end not known yet' : `about ${duration(left)} left`,
+    isOver ? 'from start to end' : left === undefined ? 'end not known yet' : `about ${duration(left)} left`,
   );
   const limit = now.max_spend_usd ?? undefined;
   const each = settled > 0 && cost !== null ? `${dollars(cost / settled)} an item` : '';

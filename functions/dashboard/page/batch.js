@@ -34,6 +34,13 @@ async function showBatch(batch) {
   const panels = charts(batch);
   content.replaceChildren(head.header, summary.section, panels.section);
   document.getElementById('below').hidden = false;
+  const onProgress = (now) => {
+    head.draw(now);
+    summary.draw(now);
+    drawStates(now);
+  };
+  const { total, passed, failed, error, cancelled, skipped } = batch.counts;
+  onProgress({ ...batch, running: 0, queued: total - passed - failed - error - cancelled - skipped });
   const feed = batchFeed(batchId, path, {
     connected: head.connected,
     moreWanted,
@@ -43,11 +50,7 @@ async function showBatch(batch) {
       const isNews = shown?.id === line.item_id && shown.state !== line.status;
       return isNews ? items.viewer.show : undefined;
     },
-    onProgress(now) {
-      head.draw(now);
-      summary.draw(now);
-      drawStates(now);
-    },
+    onProgress,
   });
   let isReviewed = false;
   const review = reviewing(path, (id, said) => {

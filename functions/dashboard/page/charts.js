@@ -2,7 +2,7 @@ import { number } from './widgets.js';
 
 const { element, dollars, words } = globalThis.proofsheet;
 const SVG = 'http://www.w3.org/2000/svg';
-const [WIDTH, HEIGHT, BASE, TOP] = [380, 196, 168, 24];
+const [WIDTH, HEIGHT, BASE, TOP] = [280, 152, 128, 22];
 const BINS = 20;
 const POINTS = 120;
 const REASONS = 8;

@@ -119,7 +119,8 @@
       'div',
       { class: `reason reason-${row.state}` },
       row.code === '' ? '' : element('code', {}, words(row.code)),
-      element('p', {}, detail.message, ' ', element('span', { class: 'quiet' }, detail.remedy)),
+      element('p', {}, detail.message),
+      detail.remedy === '' ? '' : element('p', { class: 'remedy' }, detail.remedy),
     );
   }
 
