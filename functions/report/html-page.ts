@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { BRAND } from './html-brand.ts';
-import { attemptsChart, reasonsTable, scoreHistogram, workTables } from './html-charts.ts';
+import { reasonsTable, workTables } from './html-charts.ts';
 import { groupsSection } from './html-groups.ts';
 import { itemsSection } from './html-items.ts';
 import { type Html, isUnjudged, stateTotals, summaryTiles } from './html-summary.ts';
@@ -33,12 +33,14 @@ export async function htmlPage(
 <title>${name} · proofsheet${batch.simulated ? ' (simulated)' : ''}</title>
 ${assets.styles.map((style) => html`<link rel="stylesheet" href="report/${style}">\n`)}
 </head>
-<body class="${isUnjudged(counts) ? 'unjudged' : ''}" data-total="${counts.total}" data-page-size="${DETAILS_PER_FILE}">
+<body class="${isUnjudged(counts) ? 'unjudged' : ''}" data-page-size="${DETAILS_PER_FILE}" data-threshold="${thresholdOf(head) ?? ''}" data-started-at="${batch.createdAt}">
 <a class="skip" href="#items">Skip to the items</a>
 ${masthead(head)}
 <main>
 ${summaryTiles(head, tally)}
-${chartsSection(head, tally)}
+<section class="panels" id="charts" aria-label="Charts">
+${reasonsTable(tally)}
+</section>
 ${promptSection(batch, tally)}
 ${groupsSection(head.groups)}
 ${workTables(tally, counts)}
@@ -54,16 +56,6 @@ ${assets.scripts.map((script) => html`<script src="report/${script}" defer></scr
 </html>
 `;
   return String(page);
-}
-
-/** Without rounds there is nothing to draw but the reasons. */
-function chartsSection(head: ReportHead, tally: Tally): Html {
-  if (isUnjudged(head.counts) && tally.reasons.size === 0) return html``;
-  const charts = isUnjudged(head.counts) ? [] : [scoreHistogram(tally, thresholdOf(head)), attemptsChart(tally)];
-  return html`<section class="panels" aria-label="Charts">
-${charts}
-${reasonsTable(tally)}
-</section>`;
 }
 
 function masthead({ batch, run }: ReportHead): Html {

@@ -15,7 +15,7 @@ const LONGEST_RESULT = 200;
 /**
  * An item in the list, as an array because a big batch has many: id, name, state, score, attempts, cost in dollars (null:
  * price unknown), seconds, reason code, reason, SHA-256 of the reference's and of the best candidate's thumbnail, the beginning
- * of a result in words.
+ * of a result in words, when it ended in milliseconds since 1970.
  */
 export function indexRow({ item, detail }: ReportItem) {
   const { summary } = item;
@@ -33,6 +33,7 @@ export function indexRow({ item, detail }: ReportItem) {
     detail?.referenceThumbnail?.sha256 ?? '',
     (best && detail?.candidateThumbnails[best.n]?.sha256) ?? '',
     (summary?.result ?? '').slice(0, LONGEST_RESULT),
+    isTerminal(item.state) ? (item.settledAt ?? null) : null,
   ];
 }
 

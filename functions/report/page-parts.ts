@@ -8,6 +8,7 @@ export const SHARED_SCRIPTS = [
   'page-result.js',
   'page-item.js',
   'page-items.js',
+  'page-charts.js',
 ] as const;
 
 /** The report's own: what takes the data in, and what brings the page to life. */
@@ -19,6 +20,7 @@ export const PAGE_STYLES = [
   'page-header.css',
   'page-tables.css',
   'page-summary.css',
+  'page-charts.css',
   'page-toolbar.css',
   'page-list.css',
   'page-item.css',

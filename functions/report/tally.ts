@@ -4,9 +4,6 @@ import { type FileKind, fileKindOf } from './file-kind.ts';
 import type { ReportItem } from './item-row.ts';
 import { shippedAttempt } from './output-paths.ts';
 
-/** Bars of the score histogram. */
-export const SCORE_BINS = 20;
-
 const EXAMPLES = 5;
 /** The step of an item that ended before it made a call. */
 const NO_STEP = 'before the first call';
@@ -43,7 +40,6 @@ export interface StepTally {
 
 /** Sums over the items of a batch. Its size depends on the kinds of things met, and on the items by one number each. */
 export interface Tally {
-  scores: number[];
   attempts: Map<number, { passed: number; other: number }>;
   reasons: Map<string, Reason>;
   kinds: Map<FileKind, KindTally>;
@@ -62,7 +58,6 @@ export interface Tally {
 
 export function newTally(): Tally {
   return {
-    scores: new Array<number>(SCORE_BINS).fill(0),
     attempts: new Map(),
     reasons: new Map(),
     kinds: new Map(),
@@ -95,10 +90,6 @@ export function addToTally(tally: Tally, { item, detail }: ReportItem): void {
     addExample(entryOf(codes, code, newReason), item);
   }
   if (summary !== undefined) {
-    if (summary.score !== null) {
-      const bin = Math.min(SCORE_BINS - 1, Math.floor(summary.score * SCORE_BINS + 1e-9));
-      tally.scores[bin] = (tally.scores[bin] ?? 0) + 1;
-    }
     if (summary.attempts > 0) {
       entryOf(tally.attempts, summary.attempts, () => ({ passed: 0, other: 0 }))[
         item.state === 'passed' ? 'passed' : 'other'

@@ -196,7 +196,7 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
   it('shows answers in words and JSON, and their groups', async () => {
     const { page, problems } = await open('answers');
     expect(await page.locator('.panels h2, .tiles dt').allTextContents()).toEqual([
-      ...['Model calls', 'Cost', 'Time', 'Throughput', 'Reasons'],
+      ...['Model calls', 'Cost', 'Time', 'Throughput', 'Items and cost over time', 'Reasons'],
     ]);
     expect(await page.locator('.groups tbody tr').count()).toBe(1);
     expect(await page.locator('.groups tbody').textContent()).toContain('colours: red, blue');

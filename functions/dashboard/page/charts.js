@@ -1,164 +1,29 @@
 import { number } from './widgets.js';
 
-const { element, dollars, words } = globalThis.proofsheet;
-const SVG = 'http://www.w3.org/2000/svg';
-const [WIDTH, HEIGHT, BASE, TOP] = [280, 152, 128, 22];
-const BINS = 20;
-const POINTS = 120;
+const { element, words, createCharts, panel } = globalThis.proofsheet;
 const REASONS = 8;
 
-/** The charts of a batch, drawn from its rows: scores, attempts, items and cost over time, reasons. */
+/** The charts of a batch under way, those of the report and the reasons. */
 export function charts(batch) {
-  const section = element('section', { class: 'panels', 'aria-label': 'Charts' });
-  const threshold = batch.settings?.threshold;
-  const panels = {
-    scores: panel('Best scores'),
-    attempts: panel('Attempts taken'),
-    time: panel('Items and cost over time'),
-    reasons: panel('Reasons'),
-  };
-  section.append(...Object.values(panels).map(({ node }) => node));
+  const { threshold, outputType } = batch.settings;
+  const isJudged = batch.recipe === 'fidelity' || (outputType === 'image' && threshold !== undefined);
+  const shared = createCharts({ threshold, startedAt: Date.parse(batch.created_at), isJudged });
+  const reasons = panel('Reasons');
   return {
-    section,
+    section: element('section', { class: 'panels', 'aria-label': 'Charts' }, shared.nodes, reasons.node),
     draw(rows) {
-      const settled = rows.filter(({ settledAt }) => settledAt !== null);
-      const judged = settled.filter(({ score }) => score !== null);
-      panels.scores.draw(judged.length > 0 && scoreChart(judged, threshold), 'No item has a score yet.');
-      panels.attempts.draw(attemptsTable(settled), 'No item has had an attempt yet.');
-      panels.time.draw(
-        settled.length > 1 && timeChart(settled, Date.parse(batch.created_at)),
-        'Too few items have ended yet.',
-      );
-      panels.reasons.draw(reasonsTable(settled), 'Every item so far has passed.');
+      shared.draw(rows);
+      reasons.draw(reasonsTable(rows), 'Every item so far has passed.');
     },
   };
-}
-
-function panel(title) {
-  const body = element('div', { class: 'panel-body' });
-  return {
-    node: element('section', { class: 'card panel' }, element('h2', {}, title), body),
-    draw(content, empty) {
-      body.replaceChildren(content || element('p', { class: 'quiet' }, empty));
-    },
-  };
-}
-
-function scoreChart(judged, threshold) {
-  const bins = new Array(BINS).fill(0);
-  for (const { score } of judged) bins[Math.min(BINS - 1, Math.floor(score * BINS + 1e-9))] += 1;
-  const highest = Math.max(...bins);
-  const step = WIDTH / BINS;
-  const bars = bins.map((count, bin) => {
-    const height = count === 0 ? 0 : Math.max(3, (count / highest) * (BASE - TOP - 8));
-    const passes = threshold === undefined || bin / BINS >= threshold - 1e-9;
-    const place = { x: bin * step + 1.5, y: BASE - height, width: step - 3, height, rx: 2 };
-    const made = drawn('rect', { class: passes ? 'fill-passed' : 'fill-failed', ...place });
-    const range = `${(bin / BINS).toFixed(2)} to ${((bin + 1) / BINS).toFixed(2)}`;
-    made.append(drawn('title', {}, `${range}: ${number(count)}`));
-    return made;
-  });
-  const below = threshold === undefined ? 0 : judged.filter(({ score }) => score < threshold).length;
-  const text = `Histogram of best scores: ${number(judged.length)} items, ${number(below)} below the threshold.`;
-  return figure(text, [
-    axis(),
-    bars,
-    threshold === undefined ? [] : thresholdLine(threshold),
-    scale([0, 0.25, 0.5, 0.75, 1]),
-  ]);
-}
-
-function thresholdLine(threshold) {
-  const x = threshold * WIDTH;
-  const label = { x: x - 6, y: 14, 'text-anchor': 'end' };
-  return [
-    drawn('line', { class: 'threshold', x1: x, x2: x, y1: 6, y2: BASE }),
-    drawn('text', label, `threshold ${threshold}`),
-  ];
-}
-
-/** Items and money as shares of what they have come to, over the time since the start. */
-function timeChart(settled, startedAt) {
-  const ended = settled.toSorted((a, b) => a.settledAt - b.settledAt);
-  const last = ended.at(-1).settledAt;
-  const span = Math.max(1, last - startedAt);
-  const costs = ended.map(({ cost }) => cost ?? 0);
-  const spent = costs.reduce((sum, cost) => sum + cost, 0);
-  const every = Math.max(1, Math.ceil(ended.length / POINTS));
-  let sum = 0;
-  const points = [{ x: 0, items: 0, cost: 0 }];
-  for (const [at, { settledAt }] of ended.entries()) {
-    sum += costs[at];
-    if ((at + 1) % every !== 0 && at !== ended.length - 1) continue;
-    points.push({
-      x: (Math.max(0, settledAt - startedAt) / span) * WIDTH,
-      items: (at + 1) / ended.length,
-      cost: spent === 0 ? 0 : sum / spent,
-    });
-  }
-  const path = (key) =>
-    points.map((point) => `${point.x.toFixed(1)},${(BASE - point[key] * (BASE - TOP)).toFixed(1)}`).join(' ');
-  const area = `0,${BASE} ${path('items')} ${WIDTH},${BASE}`;
-  const text = `${number(ended.length)} items and ${dollars(spent)} within ${inTime(span)}.`;
-  const legend = [
-    drawn('text', { x: 0, y: 14, class: 'label-items' }, `${number(ended.length)} items`),
-    spent > 0 ? drawn('text', { x: WIDTH, y: 14, 'text-anchor': 'end', class: 'label-cost' }, dollars(spent)) : [],
-  ];
-  const costLine = spent > 0 ? drawn('polyline', { class: 'line-cost', points: path('cost') }) : [];
-  const lines = [
-    drawn('polygon', { class: 'area-items', points: area }),
-    drawn('polyline', { class: 'line-items', points: path('items') }),
-    costLine,
-  ];
-  const ends = [0, 1].map((share) =>
-    drawn(
-      'text',
-      { x: share * WIDTH, y: BASE + 18, 'text-anchor': share === 0 ? 'start' : 'end' },
-      inTime(share * span),
-    ),
-  );
-  return figure(`Items and cost over time: ${text}`, [axis(), lines, legend, ends]);
-}
-
-function attemptsTable(settled) {
-  const counts = new Map();
-  for (const { attempts, state } of settled) {
-    if (attempts === 0) continue;
-    const sums = counts.get(attempts) ?? { passed: 0, other: 0 };
-    sums[state === 'passed' ? 'passed' : 'other'] += 1;
-    counts.set(attempts, sums);
-  }
-  if (counts.size === 0) return undefined;
-  const lines = [...counts].sort(([a], [b]) => a - b);
-  const most = Math.max(...lines.map(([, { passed, other }]) => passed + other));
-  const rows = lines.map(([attempts, { passed, other }]) => {
-    const width = (passed / most) * 100;
-    const svg = drawn('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', 'aria-hidden': 'true' });
-    svg.append(
-      drawn('rect', { class: 'fill-passed', width, height: 10 }),
-      drawn('rect', { class: 'fill-failed', x: width, width: (other / most) * 100, height: 10 }),
-    );
-    const cells = [
-      element('td', {}, `${number(passed)} passed`),
-      element('td', {}, other === 0 ? '' : `${number(other)} not`),
-    ];
-    return element('tr', {}, element('th', { scope: 'row' }, attempts), element('td', { class: 'bar' }, svg), cells);
-  });
-  const heads = ['Attempts', 'Share', 'Passed', 'Did not pass'].map((name) => element('th', { scope: 'col' }, name));
-  return element(
-    'table',
-    { class: 'bars' },
-    element('thead', { class: 'hidden' }, element('tr', {}, heads)),
-    element('tbody', {}, rows),
-  );
 }
 
 /** Why items did not pass; each reason filters the list. */
-function reasonsTable(settled) {
+function reasonsTable(rows) {
   const counts = new Map();
-  for (const { code } of settled) if (code !== '') counts.set(code, (counts.get(code) ?? 0) + 1);
+  for (const { code } of rows) if (code !== '') counts.set(code, (counts.get(code) ?? 0) + 1);
   if (counts.size === 0) return undefined;
-  const rows = [...counts]
+  const lines = [...counts]
     .sort(([, a], [, b]) => b - a)
     .slice(0, REASONS)
     .map(([code, count]) => {
@@ -170,33 +35,5 @@ function reasonsTable(settled) {
       );
       return element('tr', {}, element('td', {}, filter), element('td', { class: 'number' }, number(count)));
     });
-  return element('div', { class: 'reasons' }, element('table', {}, element('tbody', {}, rows)));
-}
-
-function figure(label, parts) {
-  const svg = drawn('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label });
-  svg.append(...parts.flat(2));
-  return svg;
-}
-
-function axis() {
-  return drawn('line', { class: 'axis', x1: 0, x2: WIDTH, y1: BASE + 0.5, y2: BASE + 0.5 });
-}
-
-function scale(values) {
-  const anchor = (value) => (value === 0 ? 'start' : value === 1 ? 'end' : 'middle');
-  return values.map((value) =>
-    drawn('text', { x: value * WIDTH, y: BASE + 18, 'text-anchor': anchor(value) }, String(value)),
-  );
-}
-
-function inTime(ms) {
-  return globalThis.proofsheet.duration(ms / 1000);
-}
-
-function drawn(name, properties, text) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(properties)) made.setAttribute(key, String(value));
-  if (text !== undefined) made.textContent = text;
-  return made;
+  return element('div', { class: 'reasons' }, element('table', {}, element('tbody', {}, lines)));
 }

@@ -19,11 +19,27 @@
       return;
     }
     for (const record of records) {
-      const [id, name, state, score, attempts, cost, seconds, code, reason, reference, best, result] = record;
+      const [id, name, state, score, attempts, cost, seconds, code, reason, reference, best, result, settledAt] =
+        record;
       const found = `${name}\n${reason}\n${code}\n${id}\n${result}`.toLowerCase();
       const place = rows.length;
       const pictures = { reference: thumbnail(reference), best: thumbnail(best) };
-      rows.push({ place, id, name, state, score, attempts, cost, seconds, code, reason, result, found, ...pictures });
+      rows.push({
+        place,
+        id,
+        name,
+        state,
+        score,
+        attempts,
+        cost,
+        seconds,
+        code,
+        reason,
+        result,
+        found,
+        settledAt,
+        ...pictures,
+      });
     }
   }
 
