@@ -92,7 +92,8 @@ async function openApi() {
   };
   const { token, streamMs } = api;
   const version = productVersion();
-  const { fetch } = httpApi(app, { version, streamMs, start, ...(token !== undefined && { token }) });
+  const encoders = { ...recipe, ...(cloud.simulate && SIMULATED_SETTINGS) };
+  const { fetch } = httpApi(app, { version, streamMs, start, encoders, ...(token !== undefined && { token }) });
   return getRequestListener(fetch, { overrideGlobalObjects: false });
 }
 

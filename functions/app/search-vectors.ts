@@ -1,8 +1,10 @@
-import type { EntryFilter, FusionWeights, Keeping } from '../domain/embedding.ts';
+import type { EntryFacts, EntryFilter, FusionWeights, Keeping } from '../domain/embedding.ts';
 import { normalized, vectorFromText } from '../domain/embedding.ts';
 import { ProofsheetError } from '../domain/errors.ts';
 import type { ModelRequest } from '../domain/model-call.ts';
+import { sha256 } from '../lib/hash.ts';
 import { searchPicture } from '../media/search-picture.ts';
+import { thumbnail } from '../media/thumbnail.ts';
 import type { Neighbour, VectorQuery } from '../platform/ports.ts';
 import type { App } from './app.ts';
 
@@ -25,6 +27,9 @@ export interface SearchResult {
 type Searching = Pick<App, 'models' | 'files' | 'vectors'>;
 
 const TIMEOUT_MS = 60_000;
+/** Longest side of the pictures in lists of hits, in pixels, and the largest file that is made into one. */
+const SIDE = 320;
+const MOST_BYTES = 50_000_000;
 
 /**
  * The nearest entries. Fails with `not_found` where the collection has none of these encoders, and as the encoder does, one that knows no
@@ -39,11 +44,11 @@ export async function searchVectors(app: Searching, request: SearchRequest): Pro
 }
 
 /** Fails with `not_found` and what to do where nothing is there to be searched. */
-export async function requireEntries(app: Pick<App, 'vectors'>, { space }: Keeping): Promise<number> {
-  const found = await app.vectors.spaces(space.collection);
-  const own = found.find((one) => one.space.semantic === space.semantic && one.space.visual === space.visual);
-  if (own !== undefined) return own.entries;
-  const [other] = found;
+export async function requireEntries(app: Pick<App, 'vectors'>, keeping: Keeping): Promise<number> {
+  const { space } = keeping;
+  const entries = await collectionState(app, keeping);
+  if (entries > 0) return entries;
+  const [other] = await app.vectors.spaces(space.collection);
   const there =
     other === undefined
       ? ''
@@ -52,6 +57,31 @@ export async function requireEntries(app: Pick<App, 'vectors'>, { space }: Keepi
     'not_found',
     `The collection ${space.collection} has no pictures embedded by ${space.semantic} and ${space.visual}; run \`proofsheet embed\` first.${there}`,
   );
+}
+
+/** How many entries the collection has by these encoders. */
+export async function collectionState(app: Pick<App, 'vectors'>, { space }: Keeping): Promise<number> {
+  const found = await app.vectors.spaces(space.collection);
+  const own = found.find((one) => one.space.semantic === space.semantic && one.space.visual === space.visual);
+  return own?.entries ?? 0;
+}
+
+/** A small WebP of an entry's file; undefined where that is gone, holds something else by now, or may not be read. */
+export async function entryPicture(
+  app: Pick<App, 'files' | 'vectors'>,
+  { space }: Keeping,
+  id: string,
+  mayRead: (facts: EntryFacts) => boolean,
+): Promise<Uint8Array | undefined> {
+  const [entry] = await app.vectors.known(space, { ids: [id], contentHashes: [] });
+  if (entry === undefined || !mayRead(entry.facts)) return undefined;
+  try {
+    const bytes = await app.files.read(entry.facts.path, { maxBytes: MOST_BYTES });
+    return sha256(bytes) === entry.contentHash ? (await thumbnail(bytes, { longest: SIDE })).bytes : undefined;
+  } catch (thrown) {
+    if (thrown instanceof ProofsheetError && thrown.disposition === 'permanent') return undefined;
+    throw thrown;
+  }
 }
 
 async function vectorsOf(

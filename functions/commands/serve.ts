@@ -105,6 +105,7 @@ async function serve(
   const { listen } = await import('./serve-http.ts');
   const server = await listen(app, flags, {
     ...settings.api,
+    encoders: settings.recipe,
     start: {
       run: runSettings(settings),
       outputRoot: served.outputRoot,

@@ -3,6 +3,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { z } from 'zod';
 import type { App } from '../app/app.ts';
+import { keepingFrom } from '../app/recipe-settings.ts';
 import { asProofsheetError, type ErrorCode } from '../domain/errors.ts';
 import { batchEndpoints } from './http-batches.ts';
 import { controlEndpoints } from './http-control.ts';
@@ -15,6 +16,7 @@ import { placesEndpoint } from './http-places.ts';
 import { recipesEndpoint } from './http-recipes.ts';
 import { failureOf } from './http-request.ts';
 import { resultEndpoints } from './http-results.ts';
+import { searchEndpoints } from './http-search.ts';
 import { guardToken, isKnown, sessionEndpoints } from './http-session.ts';
 import { type StartOptions, startEndpoints } from './http-start.ts';
 import { type StatusOptions, statusEndpoint } from './http-status.ts';
@@ -27,10 +29,18 @@ export interface HttpOptions extends StatusOptions {
   /** Names by which this server may be asked, if not by any. */
   hosts?: readonly string[];
   start: StartOptions;
+  /** Settings of the recipe `embed`: what is searched. */
+  encoders: Record<string, unknown>;
 }
 
 const STATUS_OF: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
   usage: 400,
+  invalid_request: 400,
+  empty_file: 400,
+  image_too_large: 400,
+  not_an_image: 400,
+  unsupported_format: 400,
+  corrupt_image: 400,
   not_found: 404,
   file_missing: 404,
   unreadable_file: 404,
@@ -74,7 +84,7 @@ async function admits(context: Context, { clock }: App, token: string | undefine
 }
 
 function endpointsOf(app: App, options: HttpOptions): Endpoint[] {
-  const { start } = options;
+  const { start, encoders } = options;
   return [
     ...startEndpoints(app, start),
     statusEndpoint(app, options),
@@ -83,6 +93,7 @@ function endpointsOf(app: App, options: HttpOptions): Endpoint[] {
     ...batchEndpoints(app),
     ...itemEndpoints(app),
     recipesEndpoint(app),
+    ...searchEndpoints(app, keepingFrom(app, encoders), start),
     placesEndpoint(app, start),
   ];
 }

@@ -4,6 +4,8 @@ import { onTestFinished } from 'vitest';
 import { type App, createApp } from '../../functions/app/app.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
 import { type HttpOptions, httpApi } from '../../functions/handlers/http.ts';
+import { simulatedModels } from '../../functions/platform/local/simulated-models.ts';
+import type { Models } from '../../functions/platform/ports.ts';
 import { openLocal } from '../platform/local-platform.ts';
 import { writePhotos } from './cli.ts';
 import { PRICES } from './engine-fakes.ts';
@@ -39,7 +41,12 @@ export async function httpWorld(
     await root.remove();
   });
   const queue = messageList();
-  const models = fidelityModels(local.platform.files.open);
+  const { open } = local.platform.files;
+  const [fidelity, encoder] = [fidelityModels(open), simulatedModels({ open })];
+  const models: Models = {
+    ...fidelity,
+    call: (request, options) => (request.kind === 'embed' ? encoder : fidelity).call(request, options),
+  };
   const app: App = createApp(
     { ...local.platform, queue, models },
     {
@@ -49,7 +56,7 @@ export async function httpWorld(
     },
   );
   const httpOptions: HttpOptions = {
-    ...{ version: '1.2.3', streamMs: 60_000 },
+    ...{ version: '1.2.3', streamMs: 60_000, encoders: {} },
     ...options,
     start: {
       run: { lane: 'standard', maxConcurrent: 4, maxRetries: 2, timeoutMs: 10_000 },
