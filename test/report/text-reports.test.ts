@@ -198,9 +198,12 @@ function elementsOf(xml: string): string[] {
   const open: string[] = [];
   const body = xml.replace(/^<\?xml[^>]*\?>\n/, '');
   const tag = /<(\/?)([a-z]+)((?: [a-z_]+="[^"<&]*(?:&(?:amp|lt|gt|quot|apos);[^"<&]*)*")*)(\/?)>/g;
-  const rest = body.replace(tag, (_, closing: string, name: string, __, empty: string) => {
+  const rest = body.replace(tag, (_, closing: string, name: string, attributes: string, empty: string) => {
     if (closing) expect(open.pop()).toBe(name);
-    else names.push(name);
+    else {
+      expectJunit(name, open.at(-1), attributes);
+      names.push(name);
+    }
     if (!closing && !empty) open.push(name);
     return '';
   });
@@ -209,4 +212,35 @@ function elementsOf(xml: string): string[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what XML forbids
   expect(rest).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
   return names;
+}
+
+/**
+ * Elements of JUnit files as Jenkins' schema junit-10 has them: where they may stand, attributes they must and may have. `file`, the
+ * properties of a test case and the sum of those skipped are what other tools have added since, and viewers show.
+ */
+const JUNIT: Record<string, { in: (string | undefined)[]; must: string[]; may: string[] }> = {
+  testsuites: { in: [undefined], must: [], may: ['name', 'tests', 'failures', 'errors', 'time', 'skipped'] },
+  testsuite: {
+    in: ['testsuites'],
+    must: ['name', 'tests', 'failures', 'errors'],
+    may: ['time', 'skipped', 'timestamp', 'hostname', 'id', 'package'],
+  },
+  testcase: { in: ['testsuite'], must: ['name'], may: ['time', 'classname', 'group', 'file'] },
+  properties: { in: ['testsuite', 'testcase'], must: [], may: [] },
+  property: { in: ['properties'], must: ['name', 'value'], may: [] },
+  failure: { in: ['testcase'], must: [], may: ['type', 'message'] },
+  error: { in: ['testcase'], must: [], may: ['type', 'message'] },
+  skipped: { in: ['testcase'], must: [], may: ['type', 'message'] },
+};
+
+function expectJunit(name: string, parent: string | undefined, text: string): void {
+  const attributes = new Map(
+    [...text.matchAll(/ ([a-z_]+)="([^"]*)"/g)].map(([, key = '', value = '']) => [key, value]),
+  );
+  const { in: places, must, may } = JUNIT[name] ?? { in: [], must: [], may: [] };
+  expect(places, name).toContain(parent);
+  expect([...attributes.keys()]).toEqual(expect.arrayContaining(must));
+  expect([...must, ...may], name).toEqual(expect.arrayContaining([...attributes.keys()]));
+  if (attributes.has('time')) expect(attributes.get('time')).toMatch(/^\d+\.\d{3}$/);
+  if (attributes.has('timestamp')) expect(attributes.get('timestamp')).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$/);
 }
