@@ -40,6 +40,7 @@ export const batchDocument = z.object({
   calls: count,
   cost_usd: dollars,
   unpriced_calls: count.optional(),
+  max_spend_usd: dollars.describe('Spend ceiling; null without one.'),
   seconds: z.number(),
   output_dir: z.string(),
   report: z.string().nullable().describe('Where the report lies; null until it is there.'),
@@ -57,8 +58,10 @@ export const batchDocument = z.object({
 
 export function documentOfBatch(batch: Batch, counts: Counts, now: number): z.infer<typeof batchDocument> {
   const { pause } = batch;
+  const { maxSpendNano } = batch.run;
   return {
     ...runDocument(batch, counts, now),
+    max_spend_usd: maxSpendNano === undefined ? null : usd({ costNano: maxSpendNano, unpricedCalls: 0 }),
     created_at: isoTime(batch.createdAt),
     finished_at: batch.finishedAt === undefined ? null : isoTime(batch.finishedAt),
     average_score: counts.scored === 0 ? null : counts.scoreSum / counts.scored,

@@ -148,6 +148,25 @@ describe.skipIf(executable === undefined)(`the dashboard in Chromium${reason}`, 
     await page.context().close();
   });
 
+  it('raises the ceiling of a batch that has spent what it may', async () => {
+    await using tidy = tidied();
+    const world = await httpWorld(['a-first.png'], {}, tidy.later);
+    const { url } = await serve(world, tidy.later);
+    const { body } = await world.post('/api/batch/start', { prefix: world.photos, max_spend_usd: 0 });
+    await world.work(2);
+    const { page, problems } = await open(`${url}/batches/${body.batch_id}`);
+    await page.getByText('Paused: The spend ceiling').waitFor();
+    await page.getByRole('button', { name: 'Raise the ceiling' }).click();
+    await page.getByLabel('US dollars').fill('5');
+    await page.getByRole('button', { name: 'Raise it and resume' }).click();
+    await page.locator('.title .chip', { hasText: 'running' }).waitFor();
+    await page.locator('.tile', { hasText: 'of $5.00 at most' }).waitFor();
+    await world.work();
+    await page.locator('.title .chip', { hasText: 'finished' }).waitFor();
+    expect(problems).toEqual([]);
+    await page.context().close();
+  });
+
   it('is searched, filtered and reviewed by the keyboard alone', async () => {
     const { world, url, batch } = shared;
     const { page, problems } = await open(`${url}/batches/${batch}`);

@@ -8,6 +8,11 @@ const CANCEL = {
   text: 'Calls under way finish and are kept; everything else is cancelled. The batch can be resumed later.',
   ...{ yes: 'Cancel the batch', kind: 'danger' },
 };
+const RAISE = {
+  title: 'Raise the spend ceiling?',
+  text: 'The batch goes on until it has spent this much in all.',
+  yes: 'Raise it and resume',
+};
 const RETRY = {
   title: 'Retry the failed items?',
   text: 'Items below the threshold begin anew; what was paid for them so far is paid again.',
@@ -24,6 +29,11 @@ export function batchActions(id, reload) {
   };
   const work = {
     resume: act(() => resume({})),
+    raise: act(async () => {
+      const input = element('input', { type: 'number', min: '0', step: '0.01' });
+      const wanted = await confirmed({ ...RAISE, field: { label: 'US dollars', input } });
+      if (wanted) await resume({ max_spend_usd: Number(wanted) });
+    }),
     errors: act(() => resume({ errors: true })),
     failed: act(async () => (await confirmed(RETRY)) && (await resume({ failed: true }))),
     render: act(async () => {
@@ -38,13 +48,17 @@ export function batchActions(id, reload) {
     }),
   };
   return (now, isReviewed) => {
-    const { state, counts, cancel_requested: cancelling, report } = now;
+    const { state, counts, cancel_requested: cancelling, report, paused } = now;
+    const isSpent = state === 'paused' && paused?.code === 'budget';
     const isOver = state === 'finished' || state === 'cancelled';
     const link = `/api/batch/report?batch_id=${encodeURIComponent(id)}`;
     return [
       report && element('a', { class: 'button primary', href: link }, 'Open the report'),
       report && isReviewed && button('Write the report again', work.render),
-      (state === 'paused' || state === 'cancelled') && button('Resume', work.resume, { kind: report ? '' : 'primary' }),
+      isSpent && button('Raise the ceiling …', work.raise, { kind: 'primary' }),
+      !isSpent &&
+        (state === 'paused' || state === 'cancelled') &&
+        button('Resume', work.resume, { kind: report ? '' : 'primary' }),
       isOver && counts.error > 0 && button(`Retry ${counts.error} errors`, work.errors),
       isOver && counts.failed > 0 && button(`Retry ${counts.failed} failed`, work.failed),
       !isOver && button('Cancel', work.cancel, { kind: 'danger', disabled: cancelling }),

@@ -111,10 +111,10 @@ function drawTiles(tiles, now, { settled, left, perMinute, isOver }, { settings 
     duration(seconds),
     isOver ? 'from start to end' : left === undefined ? 'end not known yet' : `about ${duration(left)} left`,
   );
-  const limit = now.max_spend_usd ?? undefined;
+  const limit = now.max_spend_usd;
   const each = settled > 0 && cost !== null ? `${dollars(cost / settled)} an item` : '';
   if (unpriced > 0) tiles.cost.draw(dollars(cost), `price unknown for ${number(unpriced)} calls`, true);
-  else tiles.cost.draw(dollars(cost), limit === undefined ? each : `of ${dollars(limit)} at most`);
+  else tiles.cost.draw(dollars(cost), limit === null ? each : `of ${dollars(limit)} at most`);
   tiles.calls.draw(number(now.calls), settled > 0 ? `${(now.calls / settled).toFixed(1)} an item` : '');
   tiles.work.draw(
     isOver ? number(counts.total) : number(running),

@@ -34,19 +34,21 @@ export function failure(error, retry) {
   );
 }
 
-/** Asks before something that cannot be taken back. Resolves with what was chosen. */
-export function confirmed({ title, text, yes, kind = 'primary' }) {
+/** Asks before something that cannot be taken back. Resolves with what was chosen; with a `field`, with its value. */
+export function confirmed({ title, text, yes, field, kind = 'primary' }) {
   return new Promise((resolve) => {
     const dialog = element('dialog', { class: 'question', 'aria-labelledby': 'question-title' });
     const close = (answer) => () => dialog.close(answer);
     dialog.append(
       element('h2', { id: 'question-title' }, title),
       element('p', {}, text),
+      field ? element('label', { class: 'question-field' }, field.label, field.input) : '',
       element('p', { class: 'actions' }, button('Leave it', close('')), button(yes, close('yes'), { kind })),
     );
     dialog.addEventListener('close', () => {
       dialog.remove();
-      resolve(dialog.returnValue === 'yes');
+      const isYes = dialog.returnValue === 'yes';
+      resolve(field && isYes ? field.input.value : isYes);
     });
     document.body.append(dialog);
     dialog.showModal();
