@@ -3,6 +3,7 @@ import { readBatch } from '../app/read-batch.ts';
 import { settledOf } from '../domain/batch.ts';
 import type { CommandContext } from './context.ts';
 import { progressFrame, settledLine } from './terminal.ts';
+import { waveLines } from './wave-progress.ts';
 
 const DRAW_EVERY_MS = 200;
 const LINES_EVERY_MS = 500;
@@ -34,20 +35,27 @@ interface Watching {
   app: App;
   batchId: string;
   since: { at: number; settled: number };
-  /** Items whose line is printed. */
+  /** Items whose line is printed, and lines of waves. */
   seen: Set<string>;
 }
 
 async function drawFrame({ context, app, batchId, since }: Watching): Promise<void> {
   const view = await readBatch(app, batchId, { recent: 6, running: 8, next: 3 });
-  context.terminal.draw(progressFrame({ view, columns: context.terminal.columns(), now: app.clock.now(), since }));
+  const columns = context.terminal.columns();
+  const frame = progressFrame({ view, columns, now: app.clock.now(), since });
+  const waves = (await waveLines(app.waves, view.batch)).map((line) => line.slice(0, columns - 1));
+  context.terminal.draw([frame, ...waves].join('\n'));
 }
 
 async function printLines({ context, app, batchId, since, seen }: Watching): Promise<void> {
-  const { recent, counts } = await readBatch(app, batchId, { recent: 500, running: 0 });
+  const { batch, recent, counts } = await readBatch(app, batchId, { recent: 500, running: 0 });
   const fresh = recent.filter((item) => !seen.has(item.id) && (item.settledAt ?? 0) >= since.at).reverse();
   for (const item of fresh) {
     seen.add(item.id);
     context.note(`${settledLine(item)} (${settledOf(counts)}/${counts.total})`);
+  }
+  for (const line of await waveLines(app.waves, batch)) {
+    if (!seen.has(line)) context.note(line);
+    seen.add(line);
   }
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { batchNamed, batchToResume, resumeBatch } from '../app/control-batch.ts';
 import { readBatch } from '../app/read-batch.ts';
+import { workOff } from '../app/work-off.ts';
 import { runDocument } from '../report/text-reports.ts';
 import { type CommandContext, type CommonFlags, withApp } from './context.ts';
 import { followBatch } from './follow-batch.ts';
@@ -46,10 +47,12 @@ export function watchCommand(context: CommandContext): Command {
     .argument('[batch]', 'id (default: the newest)')
     .action(async (id: string | undefined, _flags: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CommonFlags>();
-      await withApp(context, flags, async ({ app }) => {
-        const { id: batchId } = await batchNamed(app, id);
+      await withApp(context, flags, async ({ app, deliveries }) => {
+        const { id: batchId, run, state } = await batchNamed(app, id);
         const over = new AbortController();
         const following = followBatch(context, app, batchId, AbortSignal.any([over.signal, context.stop]));
+        // Jobs go on while nobody looks, but only who looks reads what they answered.
+        if (run.lane === 'batch' && state === 'running') await workOff(app, deliveries, batchId, run.maxConcurrent);
         while (!context.stop.aborted && (await app.batches.get(batchId))?.state === 'running') {
           await app.clock.sleep(200, context.stop).catch(() => undefined);
         }
