@@ -43,7 +43,7 @@ async function drawFrame({ context, app, batchId, since }: Watching): Promise<vo
   const view = await readBatch(app, batchId, { recent: 6, running: 8, next: 3 });
   const columns = context.terminal.columns();
   const frame = progressFrame({ view, columns, now: app.clock.now(), since });
-  const waves = (await waveLines(app.waves, view.batch)).map((line) => line.slice(0, columns - 1));
+  const waves = (await waveLines(app, view.batch)).map((line) => line.slice(0, columns - 1));
   context.terminal.draw([frame, ...waves].join('\n'));
 }
 
@@ -54,7 +54,7 @@ async function printLines({ context, app, batchId, since, seen }: Watching): Pro
     seen.add(item.id);
     context.note(`${settledLine(item)} (${settledOf(counts)}/${counts.total})`);
   }
-  for (const line of await waveLines(app.waves, batch)) {
+  for (const line of await waveLines(app, batch)) {
     if (!seen.has(line)) context.note(line);
     seen.add(line);
   }

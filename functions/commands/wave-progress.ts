@@ -1,11 +1,11 @@
+import type { App } from '../app/app.ts';
 import type { Batch } from '../domain/batch.ts';
 import type { Wave } from '../domain/wave.ts';
-import type { Waves } from '../platform/wave-ports.ts';
 
 /** How far the jobs of a batch are, a line for each wave that is not done; none outside the batch lane. */
-export async function waveLines(waves: Waves, batch: Batch): Promise<string[]> {
+export async function waveLines(app: Pick<App, 'waves'>, batch: Batch): Promise<string[]> {
   if (batch.run.lane !== 'batch') return [];
-  return (await waves.list(batch.id)).filter(({ state }) => state !== 'done').map(waveLine);
+  return (await app.waves.list(batch.id)).filter(({ state }) => state !== 'done').map(waveLine);
 }
 
 /** `Wave 0002, gemini-3.1-flash-lite, running. Completed: 1,250/7,988` */

@@ -30,7 +30,9 @@ export interface Row {
 }
 
 /** The whole deployment over a Gemini server of the test's own, with leases and backoffs that a test can wait for. */
-export async function stackWorld(options: { gemini?: GeminiServerOptions; stack?: Partial<StackOptions> } = {}) {
+export async function stackWorld(
+  options: { gemini?: GeminiServerOptions; stack?: Partial<StackOptions>; env?: Record<string, string> } = {},
+) {
   const home = await makeHome();
   writeFileSync(join(home.path, 'proofsheet.yaml'), `timeout: ${CALL_SECONDS}\n`);
   const gemini = await startGeminiServer({ respond: respondToFidelity, ...options.gemini });
@@ -43,6 +45,7 @@ export async function stackWorld(options: { gemini?: GeminiServerOptions; stack?
       DROP_GRACE_SECONDS: '1',
       DROP_QUIET_SECONDS: '60',
       MAX_RUNNING_BATCHES: '20',
+      ...options.env,
     },
     backoff: { least: 0.2, most: 2 },
     ...options.stack,
