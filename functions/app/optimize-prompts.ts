@@ -1,4 +1,4 @@
-import type { Batch, ItemState } from '../domain/batch.ts';
+import type { ItemState } from '../domain/batch.ts';
 import { asProofsheetError } from '../domain/errors.ts';
 import { ACK, type Disposal, type Message } from '../domain/message.ts';
 import { codesOfGroup } from '../domain/optimization.ts';
@@ -90,17 +90,18 @@ async function improve(trials: Trials): Promise<string> {
       const { versions } = claim.standing();
       const ofGroup = versions.filter((version) => version.group === group.group);
       const last = ofGroup.at(-1);
-      if (last?.decision === 'stopped') return spent(claim.batch);
+      if (last?.decision === 'stopped') return spent(claim);
       if (last?.decision === 'adopted' || ofGroup.length >= MOST_PROPOSALS) break;
       const version = await nextVersion(trials, group, ofGroup);
-      if (version === undefined) return spent(claim.batch);
+      if (version === undefined) return spent(claim);
       await claim.change((current) => ({ versions: [...current.versions, version] }));
     }
   }
   return 'Every kind of failure was looked at.';
 }
 
-function spent({ optimize }: Batch): string {
+function spent({ batch: { optimize }, standing }: OptimizerClaim): string {
+  if (standing().calls < (optimize?.calls ?? 0)) return 'The spend ceiling does not cover another call.';
   return `The budget of ${optimize?.calls} calls was used up.`;
 }
 

@@ -137,6 +137,8 @@ export async function passOf(trials: Trials, of: TrialPass): Promise<PassResult 
   if (result.kind === 'done') return result;
   if (result.kind === 'failed') {
     const { error } = result;
+    // A better prompt is not worth a pause: the batch is closed without it.
+    if (error.code === 'budget') throw new Unfinished('budget');
     const isOfItem = error.scope === 'item' && error.disposition !== 'conflict' && error.code !== 'storage_unavailable';
     if (isOfItem) return result;
     throw error;

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createApp } from '../../functions/app/app.ts';
 import { dispatch } from '../../functions/app/dispatch.ts';
-import { startBatch } from '../../functions/app/start-batch.ts';
+import { type StartRequest, startBatch } from '../../functions/app/start-batch.ts';
 import type { Batch, Item } from '../../functions/domain/batch.ts';
+import { mostOf } from '../../functions/domain/budget.ts';
 import { type ErrorCode, ProofsheetError } from '../../functions/domain/errors.ts';
 import type { ModelAnswer, ModelRequest } from '../../functions/domain/model-call.ts';
 import type { Platform } from '../../functions/platform/ports.ts';
@@ -82,7 +83,7 @@ async function scripted(script: Script, over: Partial<AppWorldOptions> = {}) {
 
 const refusesTheWord: Script['refuses'] = (wording, file) => wording.includes('dramatic') && file.startsWith('odd');
 
-async function runToEnd(world: World, change: Partial<typeof START> = {}): Promise<{ batch: Batch; items: Item[] }> {
+async function runToEnd(world: World, change: Partial<StartRequest> = {}): Promise<{ batch: Batch; items: Item[] }> {
   const { id } = await world.start({ ...START, ...change });
   await world.deliverAll();
   return await endOf(world.platform, id);
@@ -210,6 +211,30 @@ describe('improving the prompt', () => {
       expect(decisions(batch)).toEqual(['stopped']);
       expect(statesOf(items)).toEqual({ passed: 12, error: 6 });
     }
+  });
+
+  it('stops where the spend ceiling does not cover another call', async () => {
+    const free = await scripted({ proposals: [SUMMARY], refuses: refusesTheWord });
+    await runToEnd(free);
+    const most = Math.max(...free.requests.map((request) => mostOf({ request, lane: 'standard', at: 0 }, PRICES) ?? 0));
+    // For the items and about four calls more; every answer here costs 200,000.
+    const maxSpendNano = most + (18 + 4) * 200_000;
+    const world = await scripted({ proposals: [SUMMARY], refuses: refusesTheWord });
+    // Calls wait a moment for money that others hold.
+    const passing = setInterval(() => world.clock.advance(100), 1);
+    const { batch, items } = await runToEnd(world, { run: { ...START.run, maxSpendNano } }).finally(() =>
+      clearInterval(passing),
+    );
+    expect(batch).toMatchObject({
+      state: 'finished',
+      optimization: { end: { why: expect.stringMatching(/spend ceiling/) } },
+    });
+    expect(decisions(batch)).not.toContain('adopted');
+    expect(world.requests.length).toBeGreaterThan(18);
+    expect(world.requests.length).toBeLessThan(18 + 13);
+    const { costNano } = await world.platform.batches.counts(batch.id);
+    expect(costNano + (batch.optimization?.costNano ?? 0)).toBeLessThanOrEqual(maxSpendNano);
+    expect(statesOf(items)).toEqual({ passed: 12, error: 6 });
   });
 
   it('has nothing to do where nothing failed, or nothing that a prompt may mend', async () => {
