@@ -5,7 +5,7 @@ import { countInputs } from '../app/count-inputs.ts';
 import { planBatch } from '../app/plan-batch.ts';
 import { checkKnown, parseRecipeSettings, recipeNamed } from '../app/recipe-settings.ts';
 import { runningBatches, type StartRequest, startBatch } from '../app/start-batch.ts';
-import type { Batch } from '../domain/batch.ts';
+import { archiveFormatSchema, type Batch } from '../domain/batch.ts';
 import { asProofsheetError, errorCodeSchema } from '../domain/errors.ts';
 import { isCostlyGlob } from '../domain/input-root.ts';
 import { laneSchema } from '../domain/model-call.ts';
@@ -60,6 +60,14 @@ const startBody = z.strictObject({
     .describe('`flex`: at half the price, may wait; `batch`: at half the price, within a day.'),
   max_spend_usd: usd.optional().describe('Never spent more: the batch is paused before the call that would.'),
   assume_price_usd: usd.optional().describe('What a call of unknown price counts as under max_spend_usd.'),
+  optimization_calls: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('So many calls at most to find a better prompt for what failed; it stays as it is if left out.'),
+  archive_format: archiveFormatSchema.optional().describe('All results in one file besides.'),
   name: z.string().min(1).max(200).optional(),
   limit: z.number().int().positive().optional().describe('Only the first so many images.'),
   force: z.boolean().optional().describe('Also what was done before with the same settings; it is paid again.'),
@@ -208,7 +216,8 @@ async function requestFrom(body: StartBody, options: StartOptions): Promise<Star
     force: body.force === true,
     run: { ...options.run, ...(body.lane && { lane: body.lane }), ...spendOf(body) },
     outputRoot: options.outputRoot,
-    archive: 'none',
+    archive: body.archive_format ?? 'none',
+    ...(body.optimization_calls !== undefined && { optimize: { calls: body.optimization_calls } }),
     name: body.name ?? nameFor(inputs),
     maxRunning: options.maxRunning,
     hosted: options.takeOn !== undefined,
