@@ -71,10 +71,10 @@ export async function entryPicture(
   app: Pick<App, 'files' | 'vectors'>,
   { space }: Keeping,
   id: string,
-  mayRead: (facts: EntryFacts) => boolean,
+  mayRead: (facts: EntryFacts) => Promise<boolean>,
 ): Promise<Uint8Array | undefined> {
   const [entry] = await app.vectors.known(space, { ids: [id], contentHashes: [] });
-  if (entry === undefined || !mayRead(entry.facts)) return undefined;
+  if (entry === undefined || !(await mayRead(entry.facts))) return undefined;
   try {
     const bytes = await app.files.read(entry.facts.path, { maxBytes: MOST_BYTES });
     return sha256(bytes) === entry.contentHash ? (await thumbnail(bytes, { longest: SIDE })).bytes : undefined;

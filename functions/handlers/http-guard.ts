@@ -46,14 +46,22 @@ function hostName(host: string): string | undefined {
   return /^(\[[0-9a-f:]+\]|[\w.-]+)(:\d+)?$/i.exec(host)?.[1]?.toLowerCase();
 }
 
-/** Refuses changes that the page of another site asks for. Clients that are no browsers say nothing about where they come from. */
+/**
+ * Refuses what the page of another site asks for: changes, and everything it would load, for even that can cost (a search is a call).
+ * A link that somebody follows is all that leads here from elsewhere. Clients that are no browsers do not say where they come from.
+ */
 export function guardOrigin(): MiddlewareHandler {
   return async (context, next) => {
-    if (!['GET', 'HEAD'].includes(context.req.method) && isForeign(context)) {
-      throw failureOf(403, 'forbidden', 'Pages of other sites may not change anything here.');
+    if (isForeign(context) && !isVisit(context)) {
+      throw failureOf(403, 'forbidden', 'Pages of other sites may ask for nothing here.');
     }
     await next();
   };
+}
+
+function isVisit({ req }: Context): boolean {
+  const isPage = req.header('sec-fetch-mode') === 'navigate' && req.header('sec-fetch-dest') === 'document';
+  return isPage && ['GET', 'HEAD'].includes(req.method);
 }
 
 function isForeign({ req }: Context): boolean {

@@ -16,13 +16,16 @@ import {
   type Keeping,
   vectorSpaceSchema,
 } from '../domain/embedding.ts';
+import { rateLimit } from '../lib/rate-limit.ts';
 import { type Endpoint, endpoint } from './http-endpoint.ts';
 import { failureOf, refusedRequest } from './http-request.ts';
-import type { StartOptions } from './http-start.ts';
+import { refuseTooMany, type StartOptions } from './http-start.ts';
 
 type Hit = SearchResult['hits'][number];
 
 const MOST_HITS = 200;
+/** Of words or a picture, which are encoded by a call. */
+const SEARCHES_PER_MINUTE = 120;
 
 const entryDocument = entryFactsSchema.extend({
   id: z.string(),
@@ -50,6 +53,7 @@ const entryPath = z.object({ entry: z.string() });
 
 /** Search by picture or words, near duplicates, and the pictures of what was found. */
 export function searchEndpoints(app: App, keeping: Keeping, start: Pick<StartOptions, 'placeOf'>): Endpoint[] {
+  const admit = rateLimit(app.clock, { most: SEARCHES_PER_MINUTE, withinMs: 60_000 });
   return [
     collectionEndpoint(app, keeping),
     endpoint(
@@ -57,18 +61,24 @@ export function searchEndpoints(app: App, keeping: Keeping, start: Pick<StartOpt
         ...{ method: 'get', path: '/api/search', id: 'search', query: searchQuery },
         summary: 'Nearest embedded pictures of words, or of an embedded picture.',
         answer: { status: 200, json: searchDocument },
+        others: { 429: 'Too many searches in a minute.' },
       },
-      async ({ query: { text, like, top, ...filter } }) =>
-        await search(app, { keeping, by: searchedBy({ text, like }), top, filter }),
+      async ({ query: { text, like, top, ...filter } }) => {
+        if (like === undefined) refuseTooMany(admit());
+        return await search(app, { keeping, by: searchedBy({ text, like }), top, filter });
+      },
     ),
     endpoint(
       {
         ...{ method: 'post', path: '/api/search', id: 'searchByPicture', body: searchBody },
         summary: 'Nearest embedded pictures of a picture, of words or of an embedded picture.',
         answer: { status: 200, json: searchDocument },
+        others: { 429: 'Too many searches in a minute.' },
       },
-      async ({ body: { top, filter, weights, ...by } }) =>
-        await search(app, { keeping, by: searchedBy(by), top, filter, ...(weights && { weights }) }),
+      async ({ body: { top, filter, weights, ...by } }) => {
+        if (by.like === undefined) refuseTooMany(admit());
+        return await search(app, { keeping, by: searchedBy(by), top, filter, ...(weights && { weights }) });
+      },
     ),
     duplicatesEndpoint(app, keeping),
     pictureEndpoint(app, keeping, start),
@@ -119,7 +129,7 @@ function pictureEndpoint(app: App, keeping: Keeping, { placeOf }: Pick<StartOpti
       answer: { status: 200, media: ['image/webp'] },
     },
     async ({ context, params }) => {
-      const mayRead = ({ path }: EntryFacts) => !('problem' in placeOf(path));
+      const mayRead = async ({ path }: EntryFacts) => 'place' in (await placeOf(path));
       const picture = await entryPicture(app, keeping, params.entry, mayRead);
       if (picture === undefined) throw failureOf(404, 'not_found', 'The picture is no longer there.');
       return context.body(picture.slice(), 200, {

@@ -151,7 +151,8 @@ function estimateEndpoint(app: App, options: StartOptions): Endpoint {
   );
 }
 
-function refuseTooMany(waitMs: number): void {
+/** The answer 429, unless a rate limit has admitted. */
+export function refuseTooMany(waitMs: number): void {
   if (waitMs === 0) return;
   const seconds = Math.ceil(waitMs / 1000);
   throw failureOf(429, 'rate_limited', `Too many requests of this kind; ask again in ${seconds} s.`, {

@@ -4,6 +4,7 @@ import { type ApiClient, apiClient } from '../support/api-client.ts';
 import { photoNames } from '../support/cli.ts';
 import type { StreamEvent } from '../support/event-stream.ts';
 import { endOf } from '../support/fidelity-responder.ts';
+import { rawRequest } from '../support/raw-request.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 
 /** A server with the HTTP API that works batches off, asks for a token and lets one batch run at a time. */
@@ -258,12 +259,23 @@ export function apiContract(open: () => Promise<ApiSubject>): void {
     expect((await api.bare('/api/batches', { headers: { cookie: forged } })).status).toBe(401);
   });
 
-  it('takes no changes from pages of other sites', async () => {
+  it('does nothing for pages of other sites', async () => {
     for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { origin: 'null' }]) {
       const init = { method: 'POST', headers: { ...headers, ...JSON_TYPE }, body: '{}' };
       for (const path of ['/api/batch/cancel', '/api/batch/start', '/api/session']) {
         expect((await api.fetch(path, init)).status, path).toBe(403);
       }
+    }
+    const { host } = new URL(subject.url);
+    for (const [more, status] of [
+      ['Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: image', 403],
+      ['Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: iframe', 403],
+      ['Origin: https://elsewhere.example', 403],
+      ['Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document', 200],
+    ] as const) {
+      const asked = `GET /api/batches HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${subject.token}\r\n${more}`;
+      const answer = await rawRequest(subject.url, `${asked}\r\nConnection: close\r\n\r\n`);
+      expect({ more, status: answer.status }).toEqual({ more, status });
     }
     const here = { origin: subject.url, 'sec-fetch-site': 'same-origin', ...JSON_TYPE };
     expect((await api.fetch('/api/batch/cancel', { method: 'POST', headers: here, body: '{}' })).status).toBe(409);

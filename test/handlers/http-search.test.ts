@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { httpApi } from '../../functions/handlers/http.ts';
 import { PRODUCTS } from '../support/embedding-world.ts';
 import { httpWorld } from '../support/http-world.ts';
 
@@ -52,6 +53,16 @@ it('shows the pictures of what it found, while they are what was embedded', asyn
   writeFileSync(join(own.photos, 'products', 'mug.jpg'), readFileSync(join(PRODUCTS, 'watch.jpg')));
   expect((await own.fetch(body.hits[0].picture)).status).toBe(404);
   expect((await own.fetch('/api/search/pictures/nobody')).status).toBe(404);
+});
+
+it('shows no picture of a place that may not be read any more', async () => {
+  const { body } = await world.post('/api/search', { picture: base64('mug.jpg'), top: 1 });
+  const { picture } = body.hits[0];
+  const { app, options } = world;
+  const placeOf = async (place: string) => ({ problem: `${place} may not be read.` });
+  const api = httpApi(app, { ...options, start: { ...options.start, placeOf } });
+  expect((await api.request(picture)).status).toBe(404);
+  expect((await world.fetch(picture)).status).toBe(200);
 });
 
 it.each([
