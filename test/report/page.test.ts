@@ -302,6 +302,7 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
   it('prints every row', async () => {
     const { page } = await open('catalogue');
     await page.evaluate('dispatchEvent(new Event("beforeprint"))');
+    await page.evaluate('dispatchEvent(new Event("resize"))');
     expect(await page.locator('#list li').count()).toBe(60);
     expect(await page.locator('#list.printed').count()).toBe(1);
     await page.evaluate('dispatchEvent(new Event("afterprint"))');

@@ -31,7 +31,7 @@
       asked = requestAnimationFrame(redraw);
     };
     addEventListener('scroll', soon, { passive: true });
-    addEventListener('resize', () => reset(list, view));
+    addEventListener('resize', () => view.printing || reset(list, view));
     addEventListener('beforeprint', () => setPrinted(list, view, true));
     addEventListener('afterprint', () => setPrinted(list, view, false));
     list.addEventListener('keydown', (event) => steer(list, view, event));
@@ -65,6 +65,7 @@
   }
 
   function refresh(list, view, rows) {
+    if (view.printing) return;
     const active = view.rows[view.active];
     const held = list.contains(document.activeElement);
     const pictured = rows.some(({ best }) => best !== '');
