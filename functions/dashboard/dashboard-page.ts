@@ -21,6 +21,7 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { path: '/', title: 'Batches', script: 'batches.js', nav: 'Batches' },
   { path: '/start', title: 'Start a batch', script: 'start.js', nav: 'Start' },
+  { path: '/search', title: 'Search', script: 'search.js', nav: 'Search' },
   { path: '/batches/:id', title: 'Batch', script: 'batch.js', body: batchBody },
 ];
 
