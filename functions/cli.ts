@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { createLogUpdate } from 'log-update';
-import { type App, createApp } from './app/app.ts';
+import { type App, createApp, LOCAL_ACK_MS, LOCAL_LIMITS } from './app/app.ts';
 import { settleDeadLetter } from './app/settle-dead-letter.ts';
 import { cancelCommand, exportCommand, listCommand, reportCommand, showCommand } from './commands/batches.ts';
 import type { CommandContext, ExitCode, OpenApp, Terminal } from './commands/context.ts';
@@ -12,7 +12,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { embedCommand } from './commands/embed.ts';
 import { generateCommand } from './commands/generate.ts';
 import { resumeCommand, watchCommand } from './commands/resume.ts';
-import { runCommand } from './commands/run.ts';
+import { estimateCommand, runCommand } from './commands/run.ts';
 import { searchCommand } from './commands/search.ts';
 import { serveCommand } from './commands/serve.ts';
 import { harmless } from './commands/terminal.ts';
@@ -58,6 +58,7 @@ const program = new Command('proofsheet')
   .exitOverride();
 for (const command of [
   runCommand,
+  estimateCommand,
   listCommand,
   showCommand,
   watchCommand,
@@ -102,11 +103,12 @@ function openLocal(settings: Settings, bounds?: DiskBounds): OpenApp {
     jobs,
     log,
     files,
+    queue: { ackDeadlineMs: LOCAL_ACK_MS },
     onDeadLetter: async (message, reason) => {
       if (app !== undefined) await settleDeadLetter(app, message, reason);
     },
   });
-  const limits = { batchAgeMs: settings.batchAgeMs, waves: settings.waves };
+  const limits = { ...LOCAL_LIMITS, batchAgeMs: settings.batchAgeMs, waves: settings.waves };
   const { prices, dailySpendNano } = settings;
   app = createApp(local.platform, { prices, unavailable, stop: stop.signal, limits, dailySpendNano });
   return {

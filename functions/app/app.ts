@@ -85,6 +85,13 @@ export const CLOUD_LIMITS = {
   maxShards: 256,
 } satisfies Partial<Limits>;
 
+/**
+ * On one machine a delivery has no end but our own: a call of the flex lane may take a quarter of an hour, and its message comes again
+ * only after that.
+ */
+export const LOCAL_LIMITS = { passMs: 1_080_000, callsMs: 1_200_000 } satisfies Partial<Limits>;
+export const LOCAL_ACK_MS = 1_260_000;
+
 /** A platform with the recipes and bounds of this process. */
 export function createApp(platform: Platform, bounds: AppBounds): App {
   const limiters = new Map<string, Limiter>();

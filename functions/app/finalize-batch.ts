@@ -43,9 +43,10 @@ async function render(app: App, { closed, files, close }: FinalizerClaim): Promi
   }
   await endLeftHolds(app, closed);
   const items = settledItems(app, closed.id);
-  const { report } = await buildReport({ files, batch: closed, counts, items, now: closed.finishedAt });
+  const { report, measured } = await buildReport({ files, batch: closed, counts, items, now: closed.finishedAt });
   await writeArchive(files, closed);
-  if (await close(report)) app.log.info({ batchId: closed.id, items: counts.total, report }, 'batch finished');
+  if (await close(report, measured))
+    app.log.info({ batchId: closed.id, items: counts.total, report }, 'batch finished');
 }
 
 /** All items with their details, a page at a time. */

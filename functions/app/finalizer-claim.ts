@@ -15,7 +15,7 @@ export interface FinalizerClaim {
   /** Files that are put in place only under a fresh proof of the claim; without it they fail with the conflict `lease_lost`. */
   files: Files;
   /** Closes the batch over its report; false if the claim was lost, and the batch is somebody else's to close. */
-  close(report: string): Promise<boolean>;
+  close(report: string, measured: Batch['measured']): Promise<boolean>;
   /** Gives the claim back, with nothing closed. */
   leave(): Promise<void>;
 }
@@ -82,7 +82,8 @@ function claimOf(
   return {
     closed: { ...batch, ...closing, finalizer: undefined },
     files: provenFiles(app.files, prove),
-    close: (report) => change(({ finalizer }) => ({ ...closing, report, finalizer: vacated(finalizer) })),
+    close: (report, measured) =>
+      change(({ finalizer }) => ({ ...closing, report, measured, finalizer: vacated(finalizer) })),
     leave: async () => void (await change(({ finalizer }) => ({ finalizer: vacated(finalizer) }))),
   };
 }

@@ -1,11 +1,13 @@
 import { type Batch, batchIdFor, type Selection } from '../domain/batch.ts';
 import { modelsWithoutLane, unpricedModels } from '../domain/cost.ts';
 import { ProofsheetError } from '../domain/errors.ts';
+import { expectedOfItem } from '../domain/estimate.ts';
 import { type RunSettings, runSettingsSchema } from '../domain/run-settings.ts';
 import type { Recipe } from '../engine/recipe.ts';
 import { hashOf } from '../lib/hash.ts';
 import type { App } from './app.ts';
 import { resumeBatch } from './control-batch.ts';
+import { expectedWork, mostRounds } from './earlier-work.ts';
 import {
   availableModels,
   checkOptimizable,
@@ -66,6 +68,8 @@ export async function startBatch(app: App, request: StartRequest): Promise<{ bat
     }
     const batch = newBatch(app, request, { recipe, settings, recipeFingerprint, commandKey });
     await recordParameters(app, batch);
+    const expected = await expectedOf(app, request.run, recipe, settings);
+    if (expected !== undefined) batch.expected = expected;
     if (await app.batches.create(batch, most)) {
       await app.queue.publish([{ kind: 'expand', batchId: batch.id }]);
       return { batch, joined: false };
@@ -105,6 +109,17 @@ function checkRunSettings(run: RunSettings): void {
   if (parsed.success) return;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   throw new ProofsheetError('usage', `These settings are out of range: ${problems.join('; ')}.`);
+}
+
+/** What an item is expected to cost, to be held against what it does. An estimate that cannot be made stops no batch. */
+async function expectedOf(
+  app: App,
+  { lane }: RunSettings,
+  recipe: Recipe,
+  settings: Record<string, unknown>,
+): Promise<Batch['expected']> {
+  const work = await expectedWork(app, recipe, settings).catch(() => undefined);
+  return work && expectedOfItem(work, { lane, mostRounds: mostRounds(recipe, settings), prices: app.prices });
 }
 
 function refuseMissingLane({ prices }: App, models: readonly string[], { lane }: RunSettings): void {

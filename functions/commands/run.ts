@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import { startBatch } from '../app/start-batch.ts';
+import { ProofsheetError } from '../domain/errors.ts';
 import { type CommandContext, withApp } from './context.ts';
 import { dollarsFrom, numberFrom, shareFrom, wholeFrom } from './parse-values.ts';
 import { planBatch } from './plan.ts';
@@ -11,9 +12,29 @@ import { workAndReport } from './work-and-report.ts';
 import { runWorkflow } from './workflow.ts';
 
 export function runCommand(context: CommandContext): Command {
-  const command = new Command('run')
+  return addRunFlags(new Command('run'))
     .description('work off images and documents: files, directories, globs or manifests')
-    .argument('[inputs...]', 'files, directories, globs, or manifests (.json .jsonl .csv)');
+    .action(async (inputs: string[], _flags: unknown, command: Command) => {
+      const flags: RunFlags = command.optsWithGlobals();
+      if (flags.workflow === undefined) await run(context, inputs, flags);
+      else await runWorkflow(context, { command, inputs, flags, file: flags.workflow });
+    });
+}
+
+/** `estimate`: the same words as `run`, but nothing is called or paid. */
+export function estimateCommand(context: CommandContext): Command {
+  return addRunFlags(new Command('estimate'))
+    .description('calls, tokens, dollars and hours of a run for each lane, before anything is spent')
+    .action(async (inputs: string[], _flags: unknown, command: Command) => {
+      const flags: RunFlags = command.optsWithGlobals();
+      if (flags.workflow !== undefined)
+        throw new ProofsheetError('usage', 'Estimate the tasks of a workflow one by one.');
+      await run(context, inputs, { ...flags, dryRun: true });
+    });
+}
+
+function addRunFlags(command: Command): Command {
+  command.argument('[inputs...]', 'files, directories, globs, or manifests (.json .jsonl .csv)');
   addRecipeFlags(command)
     .option('--input-dir <dir>', 'same as a positional input')
     .option('--files <files...>', 'same as positional inputs');
@@ -45,12 +66,7 @@ export function runCommand(context: CommandContext): Command {
     .option('--name <name>', 'name of the batch')
     .option('--workflow <file>', 'tasks from a file, one after the other; see generate')
     .option('--yes', 'answer yes to questions')
-    .option('--quiet', 'no progress')
-    .action(async (inputs: string[], _flags: unknown, command: Command) => {
-      const flags: RunFlags = command.optsWithGlobals();
-      if (flags.workflow === undefined) await run(context, inputs, flags);
-      else await runWorkflow(context, { command, inputs, flags, file: flags.workflow });
-    });
+    .option('--quiet', 'no progress');
 }
 
 async function run(context: CommandContext, inputs: string[], flags: RunFlags): Promise<void> {

@@ -2,12 +2,13 @@ import { readBatch } from '../app/read-batch.ts';
 import { refusedItems } from '../app/refused-items.ts';
 import { workOff } from '../app/work-off.ts';
 import { type Batch, type Counts, passRateOf } from '../domain/batch.ts';
-import { unpricedModels } from '../domain/cost.ts';
+import { dollars, unpricedModels } from '../domain/cost.ts';
 import { archiveUri } from '../report/archive.ts';
+import { compareWithEstimate } from '../report/measured-work.ts';
 import { runDocument } from '../report/text-reports.ts';
 import type { CommandContext, CommonFlags, ExitCode, OpenApp } from './context.ts';
 import { followBatch } from './follow-batch.ts';
-import { pauseReason, summaryLines } from './terminal.ts';
+import { pauseReason, plural, summaryLines } from './terminal.ts';
 
 interface WorkFlags extends CommonFlags {
   quiet?: boolean;
@@ -42,6 +43,8 @@ async function report(context: CommandContext, { app }: OpenApp, batchId: string
   for (const line of endingLines(context, batch, counts)) context.note(line);
   const print = flags.json ? context.note : context.out;
   for (const line of summaryLines(view, now)) print(line);
+  const estimate = estimateLine(batch, counts);
+  if (estimate !== undefined) print(estimate);
   const refused = counts.skipped === 0 ? {} : await refusedItems(app, batchId);
   const reasons = Object.entries(refused).map(([code, count]) => `${count} ${code}`);
   if (reasons.length > 0) print(`refused: ${reasons.join(', ')}; the reasons are in failed/`);
@@ -52,6 +55,15 @@ async function report(context: CommandContext, { app }: OpenApp, batchId: string
   // A check of a catalogue must not pass because its pictures could not be read.
   const missed = flags.minPassRate === undefined ? 0 : Object.values(refused).reduce((sum, count) => sum + count, 0);
   context.exit(exitCode(context, batch, { ...counts, error: counts.error + missed }, flags.minPassRate));
+}
+
+/** What was estimated, and how far off that was. */
+function estimateLine(batch: Batch, counts: Counts): string | undefined {
+  const compared = compareWithEstimate(batch, counts, batch.measured?.items ?? 0);
+  if (compared === undefined || compared.error === null) return undefined;
+  const { estimated, error, basedOn } = compared;
+  const source = basedOn === 0 ? 'typical calls' : `${plural(basedOn, 'item')} of an earlier batch`;
+  return `Estimate ${dollars(estimated.likely)} from ${source}; actual ${error < 0 ? '' : '+'}${(error * 100).toFixed(1)} %`;
 }
 
 function endingLines(context: CommandContext, batch: Batch, counts: Counts): string[] {

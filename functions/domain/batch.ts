@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dropSchema } from './drop.ts';
 import { errorCodeSchema } from './errors.ts';
+import { expectedSchema, workSchema } from './estimate.ts';
 import { inputCursorSchema } from './message.ts';
 import { fileRefSchema } from './model-call.ts';
 import { momentOf } from './moment.ts';
@@ -271,6 +272,10 @@ export const batchSchema = z.object({
   leftWavesAt: z.number().optional(),
   /** When answers that came with waves were last announced once more. */
   answersAt: z.number().optional(),
+  /** What was expected of each item when it began. */
+  expected: expectedSchema.optional(),
+  /** What an item took, once it has ended. */
+  measured: workSchema.optional(),
   finishedAt: z.number().optional(),
   report: z.string().optional(),
   /** A process that is always there works it off, not the command that started it. */

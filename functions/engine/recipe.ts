@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Keeping } from '../domain/embedding.ts';
+import type { TypicalCall } from '../domain/estimate.ts';
 import type { FileRef, JudgeAnswer, ModelRequest, RubricAnswer } from '../domain/model-call.ts';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Intake } from '../domain/selection.ts';
@@ -30,6 +31,8 @@ export interface Recipe<Settings = unknown> {
    * content is there already is skipped, whatever earlier batches did. Of a row of a manifest only the first picture is taken.
    */
   keeps?(settings: Settings): Keeping;
+  /** What its calls are like, for estimates before any batch was measured; left out, there are none until then. */
+  typicalCalls?(settings: Settings): TypicalCall[];
   run(context: RecipeContext<Settings>): Promise<Outcome>;
 }
 

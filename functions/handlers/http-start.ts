@@ -7,6 +7,7 @@ import { checkKnown, parseRecipeSettings, recipeNamed } from '../app/recipe-sett
 import { runningBatches, type StartRequest, startBatch } from '../app/start-batch.ts';
 import { archiveFormatSchema, type Batch } from '../domain/batch.ts';
 import { asProofsheetError, errorCodeSchema } from '../domain/errors.ts';
+import { laneEstimateSchema } from '../domain/estimate.ts';
 import { isCostlyGlob } from '../domain/input-root.ts';
 import { laneSchema } from '../domain/model-call.ts';
 import { rateLimit } from '../lib/rate-limit.ts';
@@ -90,7 +91,11 @@ const estimateDocument = z.object({
   ignored: z.record(z.string(), count).describe('Files left aside, by reason.'),
   models: z.array(z.string()),
   unpriced: z.array(z.string()).describe('Models whose price is not known.'),
+  copies: count.describe('Items with the content of others, which are not paid for again.'),
   calls: z.object({ least: count, most: count }),
+  lanes: z.array(laneEstimateSchema).optional().describe('Calls, tokens, dollars and seconds for each lane.'),
+  based_on: count.optional().describe('Items of an earlier batch that this was measured of; 0: typical values.'),
+  choice: z.object({ lane: laneSchema, reason: z.string() }).optional(),
   simulated: z.boolean(),
 });
 
@@ -138,12 +143,13 @@ function estimateEndpoint(app: App, options: StartOptions): Endpoint {
       const limit = Math.min(request.selection.limit ?? MAX_ESTIMATED, MAX_ESTIMATED);
       try {
         checkSettings(app, request, body);
-        const { items, refused, ...plan } = await planBatch(app, {
+        const { items, refused, basedOn, ...plan } = await planBatch(app, {
           ...request,
           selection: { ...request.selection, limit },
         });
         const complete = request.selection.limit === limit || items + refused.length < limit;
-        return { items, complete, refused, ...plan, simulated: request.simulated };
+        const based = basedOn === undefined ? {} : { based_on: basedOn };
+        return { items, complete, refused, ...plan, ...based, simulated: request.simulated };
       } catch (thrown) {
         throw await startFailure(app, thrown);
       }

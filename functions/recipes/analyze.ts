@@ -27,6 +27,9 @@ export const analyze: Recipe<z.infer<typeof settingsSchema>> = {
   stepCap: 10,
   models: ({ textModel }) => [textModel],
   callsPerItem: () => ({ least: 1, most: 1 }),
+  typicalCalls: ({ textModel }) => [
+    { step: 'analyze', model: textModel, isRound: false, inputs: 1, made: 0, text: 700, output: 350, makes: false },
+  ],
   async run(context) {
     const { textModel, schema } = context.settings;
     const prompt = context.settings.revisedPrompt ?? context.settings.prompt;

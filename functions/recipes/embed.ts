@@ -26,6 +26,13 @@ export const embed: Recipe<EmbedSettings> = {
   stepCap: 10,
   models: ({ semanticModel, visualModel }) => [...new Set([semanticModel, visualModel])],
   callsPerItem: () => ({ least: 2, most: 2 }),
+  typicalCalls({ semanticModel, visualModel }) {
+    const call = { isRound: false, inputs: 1, made: 0, text: 0, output: 0, makes: false };
+    return [
+      { ...call, step: 'semantic', model: semanticModel },
+      { ...call, step: 'visual', model: visualModel },
+    ];
+  },
   keeps: (settings) => ({
     space: {
       collection: settings.collection,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Recipe, RecipeContext } from '../engine/recipe.ts';
-import { callsOf, judgeFor, modelsOf, pictureRequest, pictureSettings } from './picture-settings.ts';
+import { callsOf, judgeFor, modelsOf, pictureRequest, pictureSettings, typicalCallsOf } from './picture-settings.ts';
 import { promptTemplate, promptText, quoted } from './prompt-template.ts';
 import { generateInRounds } from './rounds.ts';
 import { revisedPrompt } from './user-prompt.ts';
@@ -32,6 +32,7 @@ export const fidelity: Recipe<Settings> = {
   stepCap: 100,
   models: modelsOf,
   callsPerItem: callsOf,
+  typicalCalls: typicalCallsOf,
   async run(context) {
     const { threshold, maxAttempts } = context.settings;
     const prompt = context.settings.revisedPrompt ?? context.settings.prompt;

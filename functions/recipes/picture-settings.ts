@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { TypicalCall } from '../domain/estimate.ts';
 import { GECKO, modelIdSchema } from '../domain/model-call.ts';
 import type { RecipeContext } from '../engine/recipe.ts';
 import { geckoJudge } from './gecko.ts';
@@ -28,6 +29,34 @@ export function modelsOf({ textModel, imageModel, judgeModel, judge }: PictureSe
 export function callsOf({ judge, maxAttempts }: PictureSettings): { least: number; most: number } {
   const before = judge === GECKO ? 2 : 3;
   return { least: before + 2, most: before + 2 * maxAttempts };
+}
+
+/** What such an item's calls are like, by pictures of products that were worked off. */
+export function typicalCallsOf(settings: PictureSettings): TypicalCall[] {
+  const { textModel, judgeModel, judge } = settings;
+  const once = { isRound: false, made: 0, makes: false, model: textModel, inputs: 0 };
+  const round = { isRound: true, made: 1, makes: false, inputs: 0 };
+  const describe = { ...once, step: 'describe', inputs: 1, text: 500, output: 350 };
+  if (judge === GECKO) {
+    const gecko = { model: GECKO, text: 0, output: 0 };
+    return [
+      ...[describe, { ...once, ...gecko, step: 'rubric' }, typicalPicture(settings)],
+      { ...round, ...gecko, step: 'judge' },
+    ];
+  }
+  return [
+    describe,
+    { ...once, step: 'questions', text: 1100, output: 1100 },
+    { ...once, step: 'entailment', text: 1300, output: 500 },
+    typicalPicture(settings),
+    { ...round, step: 'judge', model: judgeModel, text: 1200, output: 900 },
+  ];
+}
+
+/** The call that makes a picture. */
+export function typicalPicture({ imageModel }: Pick<PictureSettings, 'imageModel'>): TypicalCall {
+  const tokens = { text: 700, output: 300 };
+  return { ...tokens, step: 'generate', model: imageModel, isRound: true, inputs: 1, made: 0, makes: true };
 }
 
 /** The judge of pictures that shall be as described. */

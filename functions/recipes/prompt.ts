@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { Outcome } from '../domain/outcome.ts';
 import type { Recipe, RecipeContext } from '../engine/recipe.ts';
 import { jsonSchemaSetting, shapeOf } from './json-schema.ts';
-import { callsOf, judgeFor, modelsOf, pictureRequest, pictureSettings } from './picture-settings.ts';
+import {
+  callsOf,
+  judgeFor,
+  modelsOf,
+  pictureRequest,
+  pictureSettings,
+  typicalCallsOf,
+  typicalPicture,
+} from './picture-settings.ts';
 import { promptText, quoted } from './prompt-template.ts';
 import { generateInRounds } from './rounds.ts';
 import { columnsIn, filledPrompt, revisedPrompt } from './user-prompt.ts';
@@ -53,6 +61,14 @@ export const prompt: Recipe<Settings> = {
   callsPerItem(settings) {
     const isJudged = settings.outputType === 'image' && settings.threshold !== undefined;
     return isJudged ? callsOf(settings) : { least: 1, most: 1 };
+  },
+  typicalCalls(settings) {
+    if (settings.outputType === 'image') {
+      return settings.threshold === undefined ? [typicalPicture(settings)] : typicalCallsOf(settings);
+    }
+    const text = 100 + Math.ceil(settings.prompt.length / 4);
+    const answer = { isRound: false, made: 0, makes: false, inputs: 1, text, output: 300 };
+    return [{ ...answer, step: 'answer', model: settings.textModel }];
   },
   async run(context) {
     const { settings } = context;

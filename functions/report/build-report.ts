@@ -1,7 +1,9 @@
 import type { Batch, Counts } from '../domain/batch.ts';
+import type { Work } from '../domain/estimate.ts';
 import type { Files } from '../platform/ports.ts';
 import { htmlPage } from './html-page.ts';
 import type { ReportItem } from './item-row.ts';
+import { measuredWork } from './measured-work.ts';
 import { errorAnalysis, processingStats, promptEvolution } from './metadata-files.ts';
 import type { OutputPath } from './output-paths.ts';
 import { writeRefusalLog } from './outputs.ts';
@@ -36,7 +38,7 @@ export async function buildReport(of: {
   counts: Counts;
   items: AsyncIterable<ReportItem>;
   now: number;
-}): Promise<{ report: string }> {
+}): Promise<{ report: string; measured: Work | undefined }> {
   const { files, batch, counts } = of;
   const place: Place = { files, uri: (path) => files.join(batch.outputDir, ...path) };
   const report = place.uri(['report.html']);
@@ -58,7 +60,7 @@ export async function buildReport(of: {
   ];
   // Last, so that a report that can be opened has everything it loads.
   await files.write(report, await htmlPage(head, tally, { scripts, styles: PAGE_STYLES }), 'text/html; charset=utf-8');
-  return { report };
+  return { report, measured: measuredWork(tally) };
 }
 
 /** Gives the number of index scripts. */

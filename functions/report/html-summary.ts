@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import { type Counts, passRateOf, settledOf } from '../domain/batch.ts';
 import { dollars } from '../domain/cost.ts';
+import { type Comparison, compareWithEstimate } from './measured-work.ts';
 import type { ReportHead } from './report-format.ts';
 import type { Tally } from './tally.ts';
 
@@ -96,9 +97,20 @@ function tiles(head: ReportHead, tally: Tally): Tile[] {
     unknown > 0
       ? ['Cost', cost(counts), `price unknown for ${number(unknown)} calls`, true]
       : ['Cost', cost(counts), batch.simulated ? `${each}, simulated` : each],
+    ...estimateTile(compareWithEstimate(batch, counts, tally.workedItems)),
     ['Time', duration(run.seconds), `${batch.run.maxConcurrent} at once, ${run.lane} lane`],
     ['Throughput', perMinute >= 100 ? number(Math.round(perMinute)) : perMinute.toFixed(1), 'items a minute'],
   ];
+}
+
+/** What was estimated when the batch began, and how far off that was. */
+function estimateTile(compared: Comparison | undefined): Tile[] {
+  if (compared === undefined || compared.error === null) return [];
+  const { estimated, error, basedOn } = compared;
+  const off = `${error < 0 ? '−' : '+'}${Math.abs(error * 100).toFixed(1)} %`;
+  const source = basedOn === 0 ? 'from typical calls' : `from ${number(basedOn)} items of an earlier batch`;
+  const range = `${dollars(estimated.low)} to ${dollars(estimated.high)}`;
+  return [['Estimate', dollars(estimated.likely), `actual ${off}; ${range}, ${source}`]];
 }
 
 function verdictLine({ counts }: ReportHead): string {

@@ -1,6 +1,7 @@
 import { passRateOf, settledOf } from '../domain/batch.ts';
 import { errorCodeSchema, remedyFor } from '../domain/errors.ts';
 import { type ReportItem, usd } from './item-row.ts';
+import { type Comparison, compareWithEstimate } from './measured-work.ts';
 import { optimizationRecord, type WorkedWith } from './prompt-versions.ts';
 import type { ReportHead, TextReport } from './report-format.ts';
 import { holdsAllCalls, type Reason, type StepTally, type Tally } from './tally.ts';
@@ -33,7 +34,22 @@ export function processingStats({ batch, counts, run }: ReportHead, tally: Tally
     models: tableOf(tally.models),
     steps: tableOf(tally.steps),
     judges: [...tally.judges],
+    estimate: estimateOf(compareWithEstimate(batch, counts, tally.workedItems)),
     ignored_files: batch.ignored,
+  };
+}
+
+/** Null where nothing was estimated when the batch began. */
+function estimateOf(compared: Comparison | undefined) {
+  if (compared === undefined) return null;
+  const { estimated, actual, error, basedOn } = compared;
+  return {
+    low_usd: estimated.low / 1e9,
+    likely_usd: estimated.likely / 1e9,
+    high_usd: estimated.high / 1e9,
+    actual_usd: actual / 1e9,
+    error,
+    measured_items: basedOn,
   };
 }
 

@@ -34,6 +34,12 @@ export interface StepTally {
   tookMs: number;
   costNano: number;
   unpricedCalls: number;
+  /** Calls that belong to a round. */
+  roundCalls: number;
+  /** What the priced calls would have cost in the standard lane. */
+  standardNano: number;
+  /** The model that was asked last. */
+  model: string;
   /** Models (or versions of the model) that answered. */
   versions: Set<string>;
 }
@@ -51,6 +57,8 @@ export interface Tally {
   /** Items by the version of an improved prompt that they were worked with. */
   prompts: Map<number, { items: number; passed: number }>;
   judges: Set<string>;
+  /** Items that made a call in their last take. */
+  workedItems: number;
   categories: Map<string, { questions: number; failed: number; undecided: number }>;
   /** Seconds in work of every item that took any. */
   seconds: number[];
@@ -66,6 +74,7 @@ export function newTally(): Tally {
     steps: new Map(),
     prompts: new Map(),
     judges: new Set(),
+    workedItems: 0,
     categories: new Map(),
     seconds: [],
   };
@@ -97,8 +106,9 @@ export function addToTally(tally: Tally, { item, detail }: ReportItem): void {
     }
     if (summary.seconds > 0) tally.seconds.push(summary.seconds);
   }
-  for (const step of detail?.steps ?? []) {
-    if (step.adopted) continue;
+  const made = (detail?.steps ?? []).filter((step) => !step.adopted);
+  if (made.length > 0) tally.workedItems += 1;
+  for (const step of made) {
     addStep(entryOf(tally.models, step.model, newStepTally), step, item);
     addStep(entryOf(tally.steps, stepName(step.key), newStepTally), step, item);
   }
@@ -136,7 +146,12 @@ function addStep(sums: StepTally, step: StepSummary, item: Item): void {
   sums.tries += step.tries;
   sums.tookMs += step.tookMs;
   if (step.costNano === null) sums.unpricedCalls += 1;
-  else sums.costNano += step.costNano;
+  else {
+    sums.costNano += step.costNano;
+    sums.standardNano += step.lane === 'standard' ? step.costNano : 2 * step.costNano;
+  }
+  if (step.attempt > 0) sums.roundCalls += 1;
+  sums.model = step.model;
   if (sums.versions.size < MAX_NAMES) sums.versions.add(step.modelVersion);
   if (step.code !== undefined) addExample(entryOf(sums.codes, step.code, newReason), item);
 }
@@ -172,6 +187,9 @@ function newStepTally(): StepTally {
     tookMs: 0,
     costNano: 0,
     unpricedCalls: 0,
+    roundCalls: 0,
+    standardNano: 0,
+    model: '',
     versions: new Set(),
   };
 }

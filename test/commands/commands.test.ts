@@ -141,10 +141,14 @@ describe('run --dry-run', () => {
         { source: join(other.photos, 'empty.jpg'), code: 'empty_file', message: expect.any(String) },
       ],
       ...{ ignored: { 'not a picture': 1 }, models: expect.any(Array), unpriced: [], calls: { least: 10, most: 18 } },
+      ...{ copies: 0, based_on: 0, choice: { lane: 'standard', reason: expect.any(String) } },
+      lanes: ['standard', 'flex', 'batch'].map((lane) => expect.objectContaining({ lane })),
     });
     const text = await other.cli(...other.run('--dry-run'));
     expect(text.stdout).toContain('Would work on 2 items with ');
     expect(text.stdout).toContain('10 to 18 calls');
+    expect(text.stdout).toMatch(/^batch +\d+ +\d+ +\d\.\d{4} \(/m);
+    expect((await other.cli('estimate', other.photos)).stdout).toBe(text.stdout);
     expect(text.stdout).toMatch(/refused {2}\S+empty\.jpg {2}empty_file: /);
     expect(await other.json('list')).toEqual([]);
     expect(other.server.counts.calls).toBe(0);
