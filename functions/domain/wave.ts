@@ -168,9 +168,12 @@ export const WAVE_LIMITS: WaveLimits = {
   cancelMs: 15 * 60_000,
 };
 
-/** With another wait before the first look at a job; the longest wait and the looks of one machine follow it. */
+/** With another wait before the first look at a job; where that is very short, all other waits are. */
 export function waveLimitsFor(pollMs: number): WaveLimits {
-  return { ...WAVE_LIMITS, pollMs, maxPollMs: 20 * pollMs, lookMs: Math.min(WAVE_LIMITS.lookMs, pollMs) };
+  const { lookMs, busyMs, settleMs } = WAVE_LIMITS;
+  const most = (ms: number) => Math.min(ms, 20 * pollMs);
+  const waits = { lookMs: Math.min(lookMs, pollMs), busyMs: most(busyMs), settleMs: most(settleMs) };
+  return { ...WAVE_LIMITS, ...waits, pollMs, maxPollMs: 20 * pollMs };
 }
 
 /** Wait before the next look at a job, growing by half from look to look. */
