@@ -132,6 +132,37 @@ describeEmulated('the functions', () => {
     expect(world.stack.functions.process.starts).toBeGreaterThan(1);
   }, 240_000);
 
+  it('settle every item once, although each message comes twice and a worker sleeps through its leases', async () => {
+    const names = photoNames(12);
+    await world.photos('frozen', names);
+    await world.stack.double('process');
+    const { paid } = world.gemini.counts;
+    latencyMs = 150;
+    const id = await world.start('frozen/');
+    await vi.waitFor(() => expect(world.gemini.counts.paid - paid).toBeGreaterThan(8), WAIT);
+    const thaw = world.stack.functions.process.freeze();
+    latencyMs = 0;
+    const least = names.reduce((sum, name) => sum + callsFor(name), 0);
+    const before = await world.batchWhen(id, ({ state }) => state === 'finished');
+    expect(before).toMatchObject({ counts: { total: 12, passed: 8, failed: 4, error: 0 }, calls: least });
+    const recorded = await world.recordedCalls(id);
+    expect(recorded).toBe(least);
+    const items = await world.itemStates(id);
+    // What was under way when it fell asleep.
+    expect(world.gemini.counts.paid - paid).toBeGreaterThan(least);
+
+    thaw();
+    // It wakes with its calls answered; the answer to a request shows that it is at work again.
+    await vi.waitFor(async () => expect((await world.awake('process')).status).toBeGreaterThan(0), WAIT);
+    await vi.waitFor(() => expect(world.gemini.counts.calls).toBe(world.gemini.counts.paid), WAIT);
+    const after = await world.batch(id);
+    expect(after).toEqual({ ...before, seconds: after.seconds });
+    expect(await world.itemStates(id)).toEqual(items);
+    expect(await world.recordedCalls(id)).toBe(recorded);
+    // One call of each item that it had in work, none of whose answers was recorded.
+    expect(world.gemini.counts.paid - paid - least).toBeLessThanOrEqual(8);
+  }, 240_000);
+
   it('put aside what is no message', async () => {
     await world.stack.publish('control', Buffer.from('nonsense'), { kind: 'expand' });
     const aside = () => world.stack.storage.objects.list(BUCKETS.work, { prefix: 'quarantine/' }).items;

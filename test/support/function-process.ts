@@ -23,6 +23,8 @@ export interface FunctionProcess {
   readonly starts: number;
   /** Ends the process of the moment. */
   kill(signal: 'SIGKILL' | 'SIGTERM'): void;
+  /** Stops the process of the moment where it stands, as a machine does that is moved. Gives what lets it go on. */
+  freeze(): () => void;
   /** Resolves when the process of the moment takes requests. */
   ready(): Promise<void>;
   stop(): Promise<void>;
@@ -73,6 +75,11 @@ export async function startFunction(options: FunctionOptions): Promise<FunctionP
       return starts;
     },
     kill: (signal) => void child.kill(signal),
+    freeze() {
+      const frozen = child;
+      frozen.kill('SIGSTOP');
+      return () => void frozen.kill('SIGCONT');
+    },
     ready,
     async stop() {
       isOver = true;

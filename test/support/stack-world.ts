@@ -7,7 +7,7 @@ import { respondToFidelity } from './fidelity-responder.ts';
 import { firestoreOn } from './firestore-subject.ts';
 import { type GeminiServerOptions, startGeminiServer } from './gemini-server.ts';
 import { upload } from './mirror-folder.ts';
-import { BUCKETS, PROJECT, type Stack, type StackOptions, startStack } from './stack.ts';
+import { BUCKETS, type FunctionName, PROJECT, type Stack, type StackOptions, startStack } from './stack.ts';
 import { makeHome } from './temp-home.ts';
 
 /** How long anything may take on a machine that is busy with other things. */
@@ -69,6 +69,13 @@ export async function stackWorld(
       const steps = await Promise.all(items.docs.map((item) => item.ref.collection('steps').count().get()));
       return steps.reduce((sum, step) => sum + step.data().count, 0);
     },
+    /** State, fence and time of the end of every item, as they are stored. */
+    async itemStates(batchId: string): Promise<unknown[]> {
+      const items = await db.collection('batches').doc(batchId).collection('items').get();
+      return items.docs.map((item) => [item.id, item.get('state'), item.get('fence'), item.get('settledAt')]);
+    },
+    /** The answer of a function to a message that is none. */
+    awake: (name: FunctionName) => fetch(stack.functions[name].url, { method: 'POST' }),
     async close() {
       await db.terminate();
       await stack.stop();

@@ -11,6 +11,8 @@ process.env.METADATA_SERVER_DETECTION = 'none';
 
 const TOPICS = ['process', 'finalize', 'control', 'dead'] as const;
 const FUNCTIONS = ['bucket', 'api', 'process', 'finalize', 'control'] as const;
+const PUSHED = ['process', 'finalize', 'control'] as const;
+type PushedName = (typeof PUSHED)[number];
 export type FunctionName = (typeof FUNCTIONS)[number];
 
 export interface StackOptions {
@@ -36,6 +38,8 @@ export interface Stack {
   readonly hosts: { firestore: string; pubsub: string };
   /** Resolves when all functions take requests. */
   ready(): Promise<void>;
+  /** A further instance of a function with a subscription of its own: every message is delivered to both. */
+  double(name: PushedName): Promise<FunctionProcess>;
   /** Publishes a message by hand. */
   publish(topic: (typeof TOPICS)[number], data: Uint8Array, attributes?: Record<string, string>): Promise<void>;
   stop(): Promise<void>;
@@ -76,6 +80,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       hosts: { firestore: firestore.host, pubsub: pubsub.host },
       async ready() {
         await Promise.all(Object.values(functions).map((one) => one.ready()));
+      },
+      async double(name) {
+        const second = keep(await startFunctionOf(name, {}, env, options));
+        await second.ready();
+        await messaging.subscribe(name, `${topicName(name)}-double`, second);
+        return second;
       },
       publish: messaging.publish,
       stop,
@@ -134,16 +144,17 @@ async function openMessaging(
     ackDeadlineSeconds: 600,
     retryPolicy: { minimumBackoff: duration(backoff.least), maximumBackoff: duration(backoff.most) },
   };
-  for (const topic of ['process', 'finalize', 'control'] as const) {
-    await client.topic(topicName(topic)).createSubscription(topicName(topic), {
+  const subscribe = async (topic: PushedName, name: string, to: FunctionProcess): Promise<void> => {
+    await client.topic(topicName(topic)).createSubscription(name, {
       ...policies,
-      pushConfig: { pushEndpoint: functions[topic].url },
+      pushConfig: { pushEndpoint: to.url },
       deadLetterPolicy: {
         deadLetterTopic: `projects/${PROJECT}/topics/${topicName('dead')}`,
         maxDeliveryAttempts: deliveries,
       },
     });
-  }
+  };
+  for (const topic of PUSHED) await subscribe(topic, topicName(topic), functions[topic]);
   await client.topic(topicName('dead')).createSubscription(topicName('dead'), {
     ...policies,
     pushConfig: { pushEndpoint: `${functions.control.url}/dead-letters` },
@@ -154,7 +165,7 @@ async function openMessaging(
   const tick = () => void publish('control', Buffer.from('{"kind":"tick"}'), { kind: 'tick' }).catch(() => undefined);
   const timer = setInterval(tick, tickMs);
   return {
-    publish,
+    ...{ publish, subscribe },
     async stop() {
       clearInterval(timer);
       await client.close();
