@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { RunDocument } from '../../functions/report/report-format.ts';
 import { type CliEnd, type CliWorld, cliWorld, writePhotos } from '../support/cli.ts';
+import { respondToFidelity, stepOf } from '../support/fidelity-responder.ts';
 import { blockedReply, jsonReply, textReply } from '../support/gemini-replies.ts';
 import type { Call } from '../support/gemini-server.ts';
 import { textOfPng } from '../support/png.ts';
@@ -232,5 +233,37 @@ describe('the batch command line', () => {
     writeFileSync(join(world.root, 'settings.yaml'), 'maxConcurrent: 3\nthreshold: 7\n');
     const settings = await world.cli('list', '--config', 'settings.yaml');
     expect(settings.stderr).toContain('line 2, column 12: threshold');
+  });
+});
+
+describe('pictures that are judged', () => {
+  it('are judged by the prompt as it was given, whatever wording they are made with', async () => {
+    const photos = ['a-first.png', 'b-first.png', 'c-never.png', 'd-never.png'];
+    const steps: string[] = [];
+    const pictures = await cliWorld(photos, {
+      respond(call) {
+        if (isProposing(call)) return respond(call);
+        steps.push(stepOf(call));
+        const isMended = stepOf(call) === 'generate' && call.prompt.includes(BETTER);
+        return respondToFidelity(
+          isMended ? { ...call, kind: 'image', prompt: call.prompt.replaceAll('never', 'first') } : call,
+        );
+      },
+    });
+    const flags = ['--recipe', 'fidelity', '--max-attempts', '2', '--enable-prompt-optimization', '--quiet'];
+    const run = await pictures.json(...pictures.run('--prompt', PROMPT, ...flags));
+    expect(run).toMatchObject({ counts: { total: 4, passed: 4 } });
+    const { optimization } = JSON.parse(read(run, 'metadata', 'prompt_evolution.json'));
+    expect(optimization.versions).toMatchObject([
+      { group: 'below_threshold', decision: 'adopted', passed_after: 2, score_after: 1, held_out: { score_after: 1 } },
+    ]);
+    const proposal = pictures.server.calls.find(isProposing);
+    expect(proposal?.prompt).toMatch(/What about part 1\? should be/);
+    const count = (step: string) => steps.filter((one) => one === step).length;
+    // Description and rubric once for each item; four pictures more than the first and the trials took would be paid twice.
+    expect([count('describe'), count('questions'), count('entailment')]).toEqual([4, 4, 4]);
+    expect(count('generate')).toBe(2 + 2 * 2 + (2 + 2 + 2 * 2));
+    expect(run.calls).toBe(pictures.server.counts.paid);
+    expectSettledOnce(pictures.home);
   });
 });
