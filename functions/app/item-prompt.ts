@@ -30,8 +30,10 @@ export async function offeredSteps(
   batch: Batch,
   item: Item,
 ): Promise<StepEntry[]> {
-  if (!hasNewPrompt(item) || item.prompt === undefined) return [];
-  const before = await app.journal.steps({ ...item, epoch: item.epoch - 1 });
-  const tried = await trialSteps(app.files, batch.optimization, passName(item.prompt.version, item.id));
+  const { prompt, reopenedFrom } = item;
+  // One that was cancelled before it came to a step has not had them yet.
+  if (prompt === undefined || (!hasNewPrompt(item) && reopenedFrom !== 'cancelled')) return [];
+  const before = await app.journal.steps({ ...item, epoch: prompt.since - 1 });
+  const tried = await trialSteps(app.files, batch.optimization, passName(prompt.version, item.id));
   return [...frozenSteps(before), ...tried];
 }

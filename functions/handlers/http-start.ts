@@ -5,7 +5,7 @@ import { countInputs } from '../app/count-inputs.ts';
 import { planBatch } from '../app/plan-batch.ts';
 import { checkKnown, parseRecipeSettings, recipeNamed } from '../app/recipe-settings.ts';
 import { runningBatches, type StartRequest, startBatch } from '../app/start-batch.ts';
-import { archiveFormatSchema, type Batch } from '../domain/batch.ts';
+import type { Batch } from '../domain/batch.ts';
 import { asProofsheetError, errorCodeSchema } from '../domain/errors.ts';
 import { laneEstimateSchema } from '../domain/estimate.ts';
 import { isCostlyGlob } from '../domain/input-root.ts';
@@ -68,7 +68,6 @@ const startBody = z.strictObject({
     .max(1000)
     .optional()
     .describe('So many calls at most to find a better prompt for what failed; it stays as it is if left out.'),
-  archive_format: archiveFormatSchema.optional().describe('All results in one file besides.'),
   name: z.string().min(1).max(200).optional(),
   limit: z.number().int().positive().optional().describe('Only the first so many images.'),
   force: z.boolean().optional().describe('Also what was done before with the same settings; it is paid again.'),
@@ -223,7 +222,7 @@ async function requestFrom(body: StartBody, options: StartOptions): Promise<Star
     force: body.force === true,
     run: { ...options.run, ...(body.lane && { lane: body.lane }), ...spendOf(body) },
     outputRoot: options.outputRoot,
-    archive: body.archive_format ?? 'none',
+    archive: 'none',
     ...(body.optimization_calls !== undefined && { optimize: { calls: body.optimization_calls } }),
     name: body.name ?? nameFor(inputs),
     maxRunning: options.maxRunning,
