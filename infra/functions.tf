@@ -81,11 +81,12 @@ locals {
   # function beside Cloud Run.
   environment = {
     # Where the build left what it compiled ahead (`gcp-build` in package.json); Node itself reads this.
-    NODE_COMPILE_CACHE   = "/workspace/.compile-cache"
+    NODE_COMPILE_CACHE = "/workspace/.compile-cache"
     # The framework parses bodies itself; otherwise it answers a broken one with its own stack trace.
     NODE_ENV             = "production"
     GOOGLE_CLOUD_PROJECT = var.project
     FIRESTORE_DATABASE   = google_firestore_database.this.name
+    DAILY_SPEND_LIMIT    = var.daily_spend_limit == null ? null : tostring(var.daily_spend_limit)
     PROCESS_TOPIC        = google_pubsub_topic.this["process"].name
     FINALIZE_TOPIC       = google_pubsub_topic.this["finalize"].name
     CONTROL_TOPIC        = google_pubsub_topic.this["control"].name

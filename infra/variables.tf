@@ -172,6 +172,17 @@ variable "max_batch_days" {
   }
 }
 
+variable "daily_spend_limit" {
+  description = "Dollars that all batches together spend in a day (UTC), at most; null: any amount."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.daily_spend_limit == null || try(var.daily_spend_limit >= 0, false)
+    error_message = "daily_spend_limit is a number of dollars."
+  }
+}
+
 variable "drop_quiet_seconds" {
   description = "A drop without a number of pictures and without _READY is complete when nothing has arrived for this long."
   type        = number

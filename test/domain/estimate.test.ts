@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PriceTable } from '../../functions/domain/cost.ts';
 import { estimateLanes, sensibleLane, type TypicalCall, typicalWork } from '../../functions/domain/estimate.ts';
+import { costComparison } from '../support/cost-comparison.ts';
 
 const PRICES: PriceTable = {
   asOf: '2026-11-12',
@@ -20,6 +21,15 @@ const estimate = (calls: TypicalCall[], items = 10, picture?: { width: number; h
   const work = typicalWork(calls, { prices: PRICES, at: AT, mostRounds, ...(picture && { picture }) });
   return estimateLanes(work, { items, mostRounds, maxConcurrent: 5, prices: PRICES });
 };
+
+it('computes a published comparison anew and says where it is wrong', () => {
+  const text = costComparison().join('\n');
+  expect(text).toContain('| Original pipeline | $0.0000458 | $0.3655 | - |');
+  expect(text).toContain('| Optimized individual | $0.0000255 | $0.2037 | 44.3 % |');
+  expect(text).toMatch(/\| Batch API \| \$0\.000012[78] \| \$0\.101[89] \| 72\.1 % \|/);
+  expect(text).toContain('save $13.71');
+  expect(text).toContain('the batch lane saves 50.0 %');
+});
 
 describe('an estimate', () => {
   it('is half the price in the lanes that wait, of the same calls and tokens', () => {
