@@ -1,11 +1,11 @@
 import { number } from './widgets.js';
 
-const { element, words } = globalThis.proofsheet;
+const { element, words, dollars, duration } = globalThis.proofsheet;
 const SHOWN_REFUSALS = 20;
 
 /** What a start would do, before anything is spent. */
-export function estimateView(plan) {
-  const { items, complete, calls, models, unpriced, refused, ignored, simulated } = plan;
+export function estimateView(plan, lane) {
+  const { items, complete, calls, models, unpriced, refused, ignored, simulated, lanes = [], choice } = plan;
   const left = Object.entries(ignored);
   return element(
     'div',
@@ -27,6 +27,9 @@ export function estimateView(plan) {
       ),
       fact('Models', models.join(', ')),
     ),
+    items > 0 && lanes.length > 0 ? lanesTable(lanes, lane) : '',
+    items > 0 && choice ? element('p', { class: 'quiet small' }, choice.reason) : '',
+    items > 0 && plan.based_on !== undefined ? element('p', { class: 'quiet small' }, basis(plan.based_on)) : '',
     simulated ? element('p', { class: 'notice' }, 'Simulated: no real model is called and nothing is paid.') : '',
     unpriced.length === 0
       ? ''
@@ -47,6 +50,31 @@ export function estimateView(plan) {
       ? element('p', { class: 'notice lost' }, 'There is nothing to work on here; choose another folder.')
       : '',
   );
+}
+
+/** What it costs and takes in each lane, the likely figure first. */
+function lanesTable(lanes, chosen) {
+  const heads = ['Lane', 'Cost', 'Time'].map((name) => element('th', { scope: 'col' }, name));
+  const rows = lanes.map(({ lane, usd, seconds }) =>
+    element(
+      'tr',
+      { class: lane === chosen ? 'chosen' : '' },
+      element('th', { scope: 'row' }, lane, lane === chosen ? element('span', { class: 'hidden' }, ' (chosen)') : ''),
+      element('td', {}, usd === null ? 'unknown' : inRange(usd, dollars)),
+      element('td', {}, inRange(seconds, duration)),
+    ),
+  );
+  const body = [element('thead', {}, element('tr', {}, heads)), element('tbody', {}, rows)];
+  return element('table', { class: 'lanes' }, body);
+}
+
+function inRange({ low, likely, high }, write) {
+  const small = low === high ? '' : element('small', {}, `${write(low)} to ${write(high)}`);
+  return [element('b', {}, write(likely)), small];
+}
+
+function basis(items) {
+  return items === 0 ? 'From typical values.' : `From ${number(items)} items of an earlier batch.`;
 }
 
 function refusals(refused) {

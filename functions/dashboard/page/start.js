@@ -1,3 +1,4 @@
+import { aboutFields } from './about-fields.js';
 import { ask } from './api.js';
 import { estimateView } from './estimate.js';
 import { placePicker } from './place-picker.js';
@@ -5,11 +6,6 @@ import { settingsForm } from './settings-form.js';
 import { busy, button, content, failure, toast } from './widgets.js';
 
 const { element } = globalThis.proofsheet;
-const LANES = {
-  standard: 'Standard: at once',
-  flex: 'Flex: half the price, may wait',
-  batch: 'Batch: half the price, within a day',
-};
 
 content.replaceChildren(element('header', { class: 'page-head' }, element('h1', {}, 'Start a batch')));
 try {
@@ -79,7 +75,7 @@ async function showForm(recipes, fields) {
     try {
       const plan = await ask('/api/batch/estimate', { method: 'POST', body: body() });
       if (turn !== asked) return;
-      place.replaceChildren(estimateView(plan));
+      place.replaceChildren(estimateView(plan, about.value().lane));
       start.disabled = plan.items === 0;
       mark(start.disabled ? look : start, start.disabled ? start : look);
     } catch (error) {
@@ -109,41 +105,4 @@ function mark(first, second) {
 
 function part(title, body) {
   return element('section', { class: 'card part' }, element('h2', {}, title), body);
-}
-
-/** Name, lane and limits, as far as this server knows them. */
-function aboutFields(fields) {
-  const name = element('input', { id: 'name', maxlength: '200', placeholder: 'named after the folder' });
-  const limit = element('input', { id: 'limit', type: 'number', min: '1', step: '1', placeholder: 'all' });
-  const spend = element('input', { id: 'spend', type: 'number', min: '0', step: '0.01', placeholder: 'none' });
-  const again = element('input', { id: 'force', type: 'checkbox' });
-  const lanes = fields.lane?.enum ?? [];
-  const lane = element(
-    'select',
-    { id: 'lane' },
-    lanes.map((value) => element('option', { value }, LANES[value] ?? value)),
-  );
-  const node = element(
-    'div',
-    { class: 'fields' },
-    field('Name', name),
-    field('Only the first so many', limit),
-    lanes.length > 1 ? field('Lane', lane) : '',
-    fields.max_spend_usd ? field('Spend at most (US dollars)', spend) : '',
-    element('label', { class: 'check' }, again, ' Also what was done before; it is paid again'),
-  );
-  return {
-    node,
-    value: () => ({
-      ...(name.value.trim() && { name: name.value.trim() }),
-      ...(limit.value && { limit: Number(limit.value) }),
-      ...(lanes.length > 1 && { lane: lane.value }),
-      ...(spend.value && { max_spend_usd: Number(spend.value) }),
-      ...(again.checked && { force: true }),
-    }),
-  };
-}
-
-function field(label, input) {
-  return element('div', { class: 'field' }, element('label', { for: input.id }, label), input);
 }
