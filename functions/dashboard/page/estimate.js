@@ -1,6 +1,6 @@
 import { number } from './widgets.js';
 
-const { element, words, dollars, duration } = globalThis.proofsheet;
+const { element, words, dollars } = globalThis.proofsheet;
 const SHOWN_REFUSALS = 20;
 
 /** What a start would do, before anything is spent. */
@@ -60,8 +60,8 @@ function lanesTable(lanes, chosen) {
       'tr',
       { class: lane === chosen ? 'chosen' : '' },
       element('th', { scope: 'row' }, lane, lane === chosen ? element('span', { class: 'hidden' }, ' (chosen)') : ''),
-      element('td', {}, usd === null ? 'unknown' : inRange(usd, dollars)),
-      element('td', {}, inRange(seconds, duration)),
+      element('td', {}, usd === null ? 'unknown' : inRange(usd, money)),
+      element('td', {}, inRange(seconds, time)),
     ),
   );
   const body = [element('thead', {}, element('tr', {}, heads)), element('tbody', {}, rows)];
@@ -71,6 +71,16 @@ function lanesTable(lanes, chosen) {
 function inRange({ low, likely, high }, write) {
   const small = low === high ? '' : element('small', {}, `${write(low)} to ${write(high)}`);
   return [element('b', {}, write(likely)), small];
+}
+
+/** An estimate is no truer for more digits. */
+function money(usd) {
+  return usd >= 0.1 ? `$${usd.toFixed(2)}` : dollars(usd);
+}
+
+function time(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${number(Math.round(seconds / 3600))} h`;
 }
 
 function basis(items) {
