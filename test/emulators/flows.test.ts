@@ -5,12 +5,27 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { SIMULATED_SETTINGS } from '../../functions/platform/local/model-router.ts';
 import { cliWorld, photoNames } from '../support/cli.ts';
 import { describeEmulated } from '../support/describe-emulated.ts';
-import { callsFor, endOf, itemOf, respondToFidelity } from '../support/fidelity-responder.ts';
+import { callsFor, endOf, itemOf, respondToFidelity, stepOf } from '../support/fidelity-responder.ts';
+import { jsonReply, type Reply } from '../support/gemini-replies.ts';
+import type { Call } from '../support/gemini-server.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { BUCKETS } from '../support/stack.ts';
 import { type StackWorld, stackWorld } from '../support/stack-world.ts';
 
 const PRODUCTS = fileURLToPath(new URL('../../../shared/data/products', import.meta.url));
+
+const BETTER = 'in plain daylight';
+
+/** Proposes a wording with which every picture passes. */
+function respond(call: Call): Reply {
+  if (call.system.includes('improve the prompt')) {
+    return jsonReply({ diagnosis: 'It asks for too much.', direction: 'simpler', prompt: BETTER });
+  }
+  const isMended = stepOf(call) === 'generate' && call.prompt.includes(BETTER);
+  return respondToFidelity(
+    isMended ? { ...call, kind: 'image', prompt: call.prompt.replaceAll('never', 'first') } : call,
+  );
+}
 
 const WAIT = { timeout: 100_000, interval: 20 };
 
@@ -18,7 +33,7 @@ describeEmulated('the functions', () => {
   let world: StackWorld;
   let latencyMs = 0;
   beforeAll(async () => {
-    world = await stackWorld({ gemini: { latencyMs: () => latencyMs } });
+    world = await stackWorld({ gemini: { latencyMs: () => latencyMs, respond } });
   });
   afterAll(() => world?.close());
 
@@ -38,6 +53,21 @@ describeEmulated('the functions', () => {
     const page = await world.ask(`/api/batch/report?batch_id=${id}`);
     expect(page.headers.get('content-type')).toContain('text/html');
     expect(await page.text()).toContain('Plain');
+  });
+
+  it('find a better prompt for what failed before they close the batch, and pay for each answer once', async () => {
+    await world.photos('better', ['a-first.png', 'b-never.png', 'c-never.png']);
+    const paid = world.gemini.counts.paid;
+    const settings = { prompt: 'in dramatic light', maxAttempts: 1 };
+    const id = await world.start('better/', { settings, optimization_calls: 40 });
+    const batch = await world.batchWhen(id, ({ state }) => state === 'finished');
+    // Three items, a proposal, trials of three with one picture each, the old prompt once more on two; nothing for the two that were opened again.
+    expect(batch).toMatchObject({ counts: { total: 3, passed: 3 }, calls: 3 * 5 + 1 + 3 * 2 + 2 * 2 });
+    expect(world.gemini.counts.paid - paid).toBe(batch.calls);
+    const evolution = await (await world.ask(`/api/batches/${id}/files/metadata/prompt_evolution.json`)).json();
+    expect(evolution).toMatchObject({
+      optimization: { versions: [{ prompt: BETTER, decision: 'adopted', recovered: 2 }] },
+    });
   });
 
   it('work a folder off that was dropped into the bucket, once it is complete', async () => {
