@@ -34,6 +34,15 @@ export interface ReportResult {
   report: string;
 }
 
+/** What a wave worker measured. */
+export interface WaveResult {
+  plannedMs: number;
+  readMs: number;
+  peakMb: number;
+  answered: number;
+  waves: number;
+}
+
 /** What a cloud worker measured. */
 export interface CloudResult {
   /** From the start of the batch to its end, planning and report included. */
@@ -93,6 +102,10 @@ export function runProduct(args: readonly string[]): Promise<ProductResult> {
 
 export function planManifest(args: readonly string[]): Promise<ManifestResult> {
   return resultOf<ManifestResult>(startProduct(args, 'manifest-worker.ts'));
+}
+
+export function advanceWave(args: readonly string[]): Promise<WaveResult> {
+  return resultOf<WaveResult>(startProduct(args, 'wave-worker.ts'));
 }
 
 /** Runs a worker to its end and gives what it printed. */

@@ -6,6 +6,7 @@ import { type Bench, memory, narrowService, overhead, type Row, recovery, throug
 import { largeManifest } from './manifest-goal.ts';
 import { largeReport } from './report-goal.ts';
 import { smallBatch } from './small-batch-goal.ts';
+import { largeWave } from './wave-goal.ts';
 import { openWorkspace } from './workspace.ts';
 
 /** `npm run bench -- [--only a,b] [--rounds 5]`. What each letter measures is in the README beside this file. */
@@ -20,6 +21,7 @@ const GOALS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   h: coldStart,
   i: manyHandlers,
   j: smallBatch,
+  k: largeWave,
 };
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });
