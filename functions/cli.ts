@@ -20,8 +20,8 @@ import { asProofsheetError, ProofsheetError } from './domain/errors.ts';
 import { jsonLog } from './lib/log.ts';
 import { productVersion } from './lib/product-version.ts';
 import { openGecko, withGecko } from './platform/google/gecko-access.ts';
-import { geminiJobs } from './platform/google/gemini-jobs.ts';
 import { geminiModels } from './platform/google/gemini-models.ts';
+import { openJobs } from './platform/google/job-access.ts';
 import { stagedPictures } from './platform/google/staged-pictures.ts';
 import { type DiskBounds, diskBounds } from './platform/local/disk-bounds.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
@@ -90,8 +90,7 @@ function openLocal(settings: Settings, bounds?: DiskBounds): OpenApp {
   const { auth, baseUrl } = settings.gemini;
   const gemini = auth && geminiModels({ auth, open: files.open, ...(baseUrl !== undefined && { baseUrl }) });
   const { gecko, unavailable } = openGeckoOf(settings, files);
-  const realJobs =
-    auth?.kind === 'key' ? geminiJobs({ auth, files, ...(baseUrl !== undefined && { baseUrl }) }) : undefined;
+  const realJobs = openJobs({ auth, baseUrl, files, objects: settings.gecko.bucket });
   const simulated = simulatedModels({ open: files.open });
   const models = modelRouter(simulated, gemini && withGecko(gemini, gecko));
   const jobs = jobsRouter(simulatedJobs({ models: simulated, files, clock: systemClock() }), realJobs);

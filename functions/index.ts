@@ -179,15 +179,17 @@ const JOBS: Record<keyof ModelJobs, true> = {
   read: true,
 };
 
-function jobsOf({ gemini: { auth, baseUrl } }: Settings, files: Files): ModelJobs {
+function jobsOf({ gemini: { auth, baseUrl }, cloud }: Settings, files: Files): ModelJobs {
   return onDemand(JOBS, async () => {
-    const [{ jobsRouter }, { simulatedJobs }, { geminiJobs }, { systemClock }] = await Promise.all([
+    const [{ jobsRouter }, { simulatedJobs }, { openJobs }, { workPictures }, { systemClock }] = await Promise.all([
       import('./platform/local/model-router.ts'),
       import('./platform/local/simulated-jobs.ts'),
-      import('./platform/google/gemini-jobs.ts'),
+      import('./platform/google/job-access.ts'),
+      import('./platform/google/index.ts'),
       import('./platform/local/system-clock.ts'),
     ]);
-    const real = auth?.kind === 'key' ? geminiJobs({ auth, files, ...(baseUrl && { baseUrl }) }) : undefined;
+    const objects = { bucket: cloud.workBucket ?? '', prefix: 'objects' };
+    const real = openJobs({ auth, baseUrl, files, objects, pictures: workPictures(cloud) });
     return jobsRouter(simulatedJobs({ models: simulated(files.open), files, clock: systemClock() }), real);
   });
 }

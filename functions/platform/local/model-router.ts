@@ -74,13 +74,19 @@ export function jobsRouter(simulated: ModelJobs, real: ModelJobs | undefined): M
   };
 }
 
+function noJobs(what: string): Promise<never> {
+  const needs = 'The batch lane needs GEMINI_API_KEY, or Vertex AI and a bucket (JUDGE_BUCKET on one machine)';
+  const message = `${needs} for ${what}; set it, then resume, or cancel and run with another lane.`;
+  return Promise.reject(new ProofsheetError('auth_failed', message, { scope: 'batch' }));
+}
+
 const unconfiguredJobs: ModelJobs = {
-  line: ({ request }) => noService(`the model ${request.model}`),
-  upload: ({ model }) => noService(`the model ${model}`),
-  create: ({ model }) => noService(`the model ${model}`),
-  find: (_, model) => noService(`the model ${model}`),
-  get: (name) => noService(`the job ${name}`),
-  cancel: (name) => noService(`the job ${name}`),
-  results: ({ name }) => noService(`the job ${name}`),
+  line: ({ request }) => noJobs(`the model ${request.model}`),
+  upload: ({ model }) => noJobs(`the model ${model}`),
+  create: ({ model }) => noJobs(`the model ${model}`),
+  find: (_, model) => noJobs(`the model ${model}`),
+  get: (name) => noJobs(`the job ${name}`),
+  cancel: (name) => noJobs(`the job ${name}`),
+  results: ({ name }) => noJobs(`the job ${name}`),
   read: () => Promise.resolve(undefined),
 };
