@@ -96,5 +96,7 @@ export function vectorFromText(text: string): Float32Array {
 
 /** Copied, because floats must begin at a multiple of four. */
 export function vectorFromBytes(bytes: Uint8Array): Float32Array {
-  return new Float32Array(Uint8Array.from(bytes).buffer);
+  const copy = new Uint8Array(bytes.byteLength);
+  copy.set(bytes);
+  return new Float32Array(copy.buffer);
 }

@@ -108,6 +108,11 @@ export function advanceWave(args: readonly string[]): Promise<WaveResult> {
   return resultOf<WaveResult>(startProduct(args, 'wave-worker.ts'));
 }
 
+/** As `runChild`, with the flags of Node of the command line. */
+export function runProductWorker<Result>(script: string, args: readonly string[]): Promise<Result> {
+  return resultOf<Result>(startProduct(args, script));
+}
+
 /** Runs a worker to its end and gives what it printed. */
 export function runChild<Result>(script: string, args: readonly string[]): Promise<Result> {
   return resultOf<Result>(startChild(script, args));

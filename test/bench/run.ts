@@ -5,6 +5,7 @@ import { coldStart } from './cold-start.ts';
 import { type Bench, memory, narrowService, overhead, type Row, recovery, throughput } from './goals.ts';
 import { largeManifest } from './manifest-goal.ts';
 import { largeReport } from './report-goal.ts';
+import { vectorSearch } from './search-goal.ts';
 import { smallBatch } from './small-batch-goal.ts';
 import { largeWave } from './wave-goal.ts';
 import { openWorkspace } from './workspace.ts';
@@ -22,6 +23,7 @@ const GOALS: Readonly<Record<string, (bench: Bench) => Promise<Row[]>>> = {
   i: manyHandlers,
   j: smallBatch,
   k: largeWave,
+  l: vectorSearch,
 };
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, rounds: { type: 'string', default: '5' } } });

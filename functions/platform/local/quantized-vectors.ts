@@ -74,7 +74,8 @@ export function quantizedVectors(dimensions: number): QuantizedVectors {
 function quantize(vector: Float32Array): Quantized {
   let largest = 0;
   let squares = 0;
-  for (const value of vector) {
+  for (let index = 0; index < vector.length; index += 1) {
+    const value = vector[index] ?? 0;
     largest = Math.max(largest, Math.abs(value));
     squares += value * value;
   }

@@ -37,24 +37,37 @@ export function vectorIndex(lengths: { semantic: number; visual: number }): Vect
       const weights = isHybrid ? query.weights : { semantic: 1, visual: 1 };
       if (query.semantic) semantic.estimate(query.semantic, weights.semantic, estimates, errors);
       if (query.visual) visual.estimate(query.visual, weights.visual, estimates, errors);
-      const rows = [...entries.keys()].filter((row) => allowed === undefined || allowed.has(entries[row] ?? 0));
-      const boundOf = (row: number, side: 1 | -1) => (estimates[row] ?? 0) + side * ((errors[row] ?? 0) + ROUNDING);
-      const floor = largestOf(query.limit, rows, (row) => boundOf(row, -1));
-      return rows.flatMap((row) => (boundOf(row, 1) >= floor ? (entries[row] ?? []) : []));
+      // In place: what is estimated is not needed beside its bounds.
+      const [lowest, highest] = [estimates, errors];
+      for (let row = 0; row < entries.length; row += 1) {
+        const estimate = estimates[row] ?? 0;
+        const error = (errors[row] ?? 0) + ROUNDING;
+        const counts = allowed === undefined || allowed.has(entries[row] ?? 0);
+        lowest[row] = counts ? estimate - error : Number.NEGATIVE_INFINITY;
+        highest[row] = counts ? estimate + error : Number.NEGATIVE_INFINITY;
+      }
+      const floor = largestOf(query.limit, lowest);
+      const found: number[] = [];
+      for (let row = 0; row < entries.length; row += 1) {
+        const bound = highest[row] ?? Number.NEGATIVE_INFINITY;
+        if (bound >= floor && bound !== Number.NEGATIVE_INFINITY) found.push(entries[row] ?? 0);
+      }
+      return found;
     },
   };
 }
 
 /** The smallest of the so many largest values; less than any where there are not so many. */
-function largestOf(count: number, rows: readonly number[], scoreOf: (row: number) => number): number {
+function largestOf(count: number, values: Float64Array): number {
   const kept: number[] = [];
-  for (const row of rows) {
-    const value = scoreOf(row);
-    const smallest = kept[0];
-    if (kept.length === count && smallest !== undefined && value <= smallest) continue;
+  let smallest = Number.NEGATIVE_INFINITY;
+  for (let row = 0; row < values.length; row += 1) {
+    const value = values[row] ?? smallest;
+    if (value <= smallest) continue;
     const place = kept.findIndex((other) => other > value);
     kept.splice(place < 0 ? kept.length : place, 0, value);
     if (kept.length > count) kept.shift();
+    if (kept.length === count) smallest = kept[0] ?? smallest;
   }
-  return kept.length < count ? Number.NEGATIVE_INFINITY : (kept[0] ?? Number.NEGATIVE_INFINITY);
+  return smallest;
 }
