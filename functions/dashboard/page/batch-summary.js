@@ -68,13 +68,19 @@ function legendEntry(state) {
 
 function tile(label) {
   const [value, note] = [element('b', {}, '–'), element('small', {}, '\u00a0')];
-  const card = element('div', { class: 'card tile' }, element('dt', {}, label), element('dd', {}, value, note));
+  const meter = element('span', { class: 'meter', 'aria-hidden': 'true', hidden: true }, element('i'));
+  const card = element('div', { class: 'card tile' }, element('dt', {}, label), element('dd', {}, value, note, meter));
   return {
     card,
     draw(text, small, loud = false) {
       value.textContent = text;
       note.textContent = small || '\u00a0';
       card.classList.toggle('loud', loud);
+    },
+    /** How much of something limited is used, from 0 to 1. */
+    fill(share) {
+      meter.hidden = false;
+      meter.firstElementChild.style.width = `${Math.min(1, share) * 100}%`;
     },
   };
 }
@@ -115,6 +121,7 @@ function drawTiles(tiles, now, { settled, left, perMinute, isOver }, { settings 
   const each = settled > 0 && cost !== null ? `${dollars(cost / settled)} an item` : '';
   if (unpriced > 0) tiles.cost.draw(dollars(cost), `price unknown for ${number(unpriced)} calls`, true);
   else tiles.cost.draw(dollars(cost), limit === null ? each : `of ${dollars(limit)} at most`);
+  if (limit > 0) tiles.cost.fill((cost ?? 0) / limit);
   tiles.calls.draw(number(now.calls), settled > 0 ? `${(now.calls / settled).toFixed(1)} an item` : '');
   tiles.work.draw(
     isOver ? number(counts.total) : number(running),

@@ -1,4 +1,5 @@
 import { ask } from './api.js';
+import { isOpen } from './rows.js';
 import { toast } from './widgets.js';
 
 const { element } = globalThis.proofsheet;
@@ -26,8 +27,7 @@ export function reviewing(path, changed) {
   };
 
   function bar(row, viewer) {
-    const isOver = !['queued', 'running', 'parked'].includes(row.state);
-    if (!isOver) return element('p', { class: 'quiet' }, 'The item is in work; decide when it has ended.');
+    if (isOpen(row)) return element('p', { class: 'quiet' }, 'The item is in work; decide when it has ended.');
     const note = element('textarea', {
       rows: '1',
       maxlength: '1000',

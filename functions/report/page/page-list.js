@@ -170,7 +170,11 @@
         element('span', { class: 'why' }, row.reason || (row.code && words(row.code)) || row.result),
       ),
       element('span', { class: 'state' }, chip(row.state), reviewChip(row)),
-      element('span', { class: 'score' }, element('b', {}, score(row.score)), scoreBar(row)),
+      element(
+        'span',
+        { class: 'score' },
+        isOpen(row) ? roundOf(row) : [element('b', {}, score(row.score)), scoreBar(row)],
+      ),
       fact('attempts', row.attempts === 1 ? '1 attempt' : `${row.attempts} attempts`),
       fact('cost', dollars(row.cost)),
       fact('time', duration(row.seconds)),
@@ -186,6 +190,11 @@
 
   function isOpen({ state }) {
     return state === 'queued' || state === 'running' || state === 'parked';
+  }
+
+  /** How far an item in work has come, in place of a score. */
+  function roundOf({ attempts }) {
+    return attempts === 0 ? '' : element('small', {}, `attempt ${attempts}`);
   }
 
   function candidateOf(row) {
