@@ -85,7 +85,9 @@ describeEmulated('the functions', () => {
   it('give a folder of real photos the same results as one machine does', async () => {
     const local = await cliWorld([], {}, { env: { GEMINI_API_KEY: '' } });
     const photos = readdirSync(PRODUCTS);
-    const settings = { settings: SIMULATED_SETTINGS, expect: photos.length };
+    // A drop is told of settings that its recipe does not have.
+    const { textModel, imageModel, judgeModel, judge } = SIMULATED_SETTINGS;
+    const settings = { settings: { textModel, imageModel, judgeModel, judge }, expect: photos.length };
     await world.put('inbox', 'shop/batch.json', Buffer.from(JSON.stringify(settings)));
     for (const name of photos) await world.put('inbox', `shop/${name}`, readFileSync(join(PRODUCTS, name)));
     const here = await local.json('run', PRODUCTS, '--simulate', '--output-dir', local.output, '--quiet');
