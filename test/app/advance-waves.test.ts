@@ -22,8 +22,8 @@ async function worked(of: Partial<WaveWorldOptions> & { script?: (n: number) => 
 
 describe('the batch lane', () => {
   it('gives items what the standard lane gives them, in few jobs and at half the price', async () => {
-    const names = photoNames(40);
-    const waves = { canary: { calls: 4, above: 20 } };
+    const names = photoNames(24);
+    const waves = { canary: { calls: 4, above: 12 } };
     const ends = async (lane: 'standard' | 'batch') => {
       const world = await waveWorld({ photos: names, lane, waves, workers: 16 });
       const batch = await world.start(world.app);

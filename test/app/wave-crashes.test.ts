@@ -72,7 +72,7 @@ describe('a process that dies at any write of the wave protocol', () => {
     }
   }, 120_000);
 
-  it.each(Array.from({ length: 12 }, (_, seed) => seed))(
+  it.each(Array.from({ length: 6 }, (_, seed) => seed))(
     'and so do two deaths and more, of all steps (%i)',
     async (seed) => {
       const random = seededRandom(seed + 1);
