@@ -26,6 +26,7 @@ import { stagedPictures } from './platform/google/staged-pictures.ts';
 import { type DiskBounds, diskBounds } from './platform/local/disk-bounds.ts';
 import { diskFiles } from './platform/local/disk-files.ts';
 import { localPlatform } from './platform/local/index.ts';
+import { localEncoders } from './platform/local/local-encoders.ts';
 import { jobsRouter, modelRouter, SIMULATED_SETTINGS } from './platform/local/model-router.ts';
 import { simulatedJobs } from './platform/local/simulated-jobs.ts';
 import { simulatedModels } from './platform/local/simulated-models.ts';
@@ -92,7 +93,11 @@ function openLocal(settings: Settings, bounds?: DiskBounds): OpenApp {
   const { gecko, unavailable } = openGeckoOf(settings, files);
   const realJobs = openJobs({ auth, baseUrl, files, objects: settings.gecko.bucket });
   const simulated = simulatedModels({ open: files.open });
-  const models = modelRouter(simulated, gemini && withGecko(gemini, gecko));
+  const models = modelRouter(
+    simulated,
+    gemini && withGecko(gemini, gecko),
+    localEncoders({ ...settings.embedding, open: files.open }),
+  );
   const jobs = jobsRouter(simulatedJobs({ models: simulated, files, clock: systemClock() }), realJobs);
   const log = jsonLog((line) => appendLog(settings.home, line), Date.now, ['warn', 'error']);
   let app: App | undefined;
