@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { DEFAULT_WEIGHTS, fusionWeightsSchema, type Keeping, vectorSpaceSchema } from '../domain/embedding.ts';
+import { modelIdSchema } from '../domain/model-call.ts';
 import type { Recipe } from '../engine/recipe.ts';
 
 const settingsSchema = z.object({
   /** What the picture is of: `gemini-embedding-2`, `clip:<model>`, or the built-in measures of colour. */
-  semanticModel: z.string().min(1).default('simulated-semantic-1'),
+  semanticModel: modelIdSchema.default('simulated-semantic-1'),
   /** What it looks like: `dinov2:<model>`, or the built-in measures of shape. */
-  visualModel: z.string().min(1).default('simulated-visual-1'),
+  visualModel: modelIdSchema.default('simulated-visual-1'),
   /** Of vectors by Gemini; Firestore takes 2048 at most. */
   dimensions: z.number().int().min(64).max(2048).default(768),
   collection: vectorSpaceSchema.shape.collection.default('products'),

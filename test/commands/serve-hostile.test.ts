@@ -195,6 +195,7 @@ describe('a hostile client', () => {
     ['a setting of JavaScript', { settings: { constructor: 1 } }, /no setting constructor/],
     ['a setting that nobody knows', { settings: { maxAttempt: 1 } }, /no setting maxAttempt/],
     ['a model elsewhere', { settings: { textModel: '../../../v1/files?x=#' } }, /model id/],
+    ['an encoder of another folder', { recipe: 'embed', settings: { visualModel: 'dinov2:../../etc' } }, /model id/],
     ['a model at an address', { settings: { imageModel: 'http://169.254.169.254/x' } }, /model id/],
     [
       'a schema at an address',
