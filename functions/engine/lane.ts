@@ -65,6 +65,8 @@ interface CallRecord {
 
 /** How long a call waits for money that others hold, until it asks again. */
 const MONEY_WAIT_MS = 1_500;
+/** After this its item gives its place away, perhaps to the one that has to end what a dead worker held. */
+const MONEY_PATIENCE_MS = 15_000;
 
 /**
  * Every call waits for its wave, but those to judging services and encoders, which take no waves: they are made now. `calls` are those
@@ -131,6 +133,7 @@ class DirectCall {
   #sent = 0;
   #sheds = 0;
   #waitedForLimitsMs = 0;
+  #waitedForMoneyMs = 0;
   #held: HeldMoney | undefined;
 
   constructor(of: { request: ModelRequest; stop: AbortSignal; step: string }, options: DirectLaneOptions) {
@@ -171,6 +174,8 @@ class DirectCall {
       } else {
         permit.release('neutral');
         if (timeoutMs === undefined) return this.#stopped();
+        if (pausedMs === 0) this.#waitedForMoneyMs += waitMs;
+        if (this.#waitedForMoneyMs > MONEY_PATIENCE_MS) return { ...this.#stopped(), afterMs: waitMs };
         const stopped = await this.#waitForLimit(waitMs);
         if (stopped !== undefined) return stopped;
       }

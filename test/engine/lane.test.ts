@@ -218,7 +218,7 @@ describe('a call under a ceiling', () => {
   it('comes back later when the money takes too long', async () => {
     const { purse, ends } = purseOf(1000);
     const { models, requests } = scriptedModels(() => answer());
-    const lane = laneOf(models, instantClock(), 3, { purse, limitWaitMs: 60_000 });
+    const lane = laneOf(models, instantClock(), 3, { purse });
     expect(await lane.perform(REQUEST, never, STEP)).toMatchObject({ kind: 'stopped', afterMs: expect.any(Number) });
     expect({ ends, requests }).toEqual({ ends: [], requests: [] });
   });
