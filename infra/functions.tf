@@ -95,6 +95,7 @@ locals {
     TEXT_MODEL           = var.models.text
     IMAGE_MODEL          = var.models.image
     JUDGE_MODEL          = var.models.judge
+    EMBEDDING_MODEL      = var.models.embedding
     JUDGE                = var.judge
     # Without a key, Vertex AI by the function's own identity.
     GOOGLE_GENAI_USE_ENTERPRISE = var.gemini_api_key_secret == null ? "true" : null

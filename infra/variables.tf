@@ -127,9 +127,10 @@ variable "invokers" {
 variable "models" {
   description = "Model ids that replace the defaults of the recipes."
   type = object({
-    text  = optional(string)
-    image = optional(string)
-    judge = optional(string)
+    text      = optional(string)
+    image     = optional(string)
+    judge     = optional(string)
+    embedding = optional(string)
   })
   default = {}
 }

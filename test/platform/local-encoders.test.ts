@@ -5,6 +5,9 @@ import { dot, vectorFromText } from '../../functions/domain/embedding.ts';
 import { localEncoders, type Transformers } from '../../functions/platform/local/local-encoders.ts';
 import { PRODUCTS } from '../support/embedding-world.ts';
 import { failureOf, requestOf, STANDARD, storedFile } from '../support/gemini-setup.ts';
+import { writeMeanColourModel } from '../support/onnx-model.ts';
+import { solidPng } from '../support/png.ts';
+import { tempHome } from '../support/temp-home.ts';
 
 const OPTIONS = { modelDir: '/models', threads: 2, batchSize: 4 };
 const { file, open } = storedFile(readFileSync(join(PRODUCTS, 'mug.jpg')), 'image/jpeg');
@@ -71,4 +74,28 @@ it('loads a model once and works on pictures that come together in batches', asy
   expect(transformers.env).toEqual({ localModelPath: '/models', cacheDir: '/models' });
   expect(batches.reduce((sum, count) => sum + count, 0)).toBe(9);
   expect(Math.max(...batches)).toBe(4);
+});
+
+const LIBRARY: string = '@huggingface/transformers';
+const installed = await import(LIBRARY).then(
+  () => true,
+  () => false,
+);
+const reason = installed ? '' : ` (skipped: ${LIBRARY} is not installed)`;
+
+it.skipIf(!installed)(`runs models of both kinds by the library itself${reason}`, async () => {
+  const modelDir = await tempHome();
+  const clip = { file: 'vision_model.onnx', output: 'image_embeds', config: { model_type: 'clip' }, size: 32 };
+  const dino = { file: 'model.onnx', output: 'last_hidden_state', config: { model_type: 'dinov2' }, size: 28 };
+  writeMeanColourModel(join(modelDir, 'small-clip'), clip);
+  writeMeanColourModel(join(modelDir, 'small-dino'), dino);
+  const red = storedFile(solidPng(40, 60, [255, 0, 0]), 'image/png');
+  const models = localEncoders({ ...OPTIONS, modelDir, open: red.open });
+  for (const model of ['clip:small-clip', 'dinov2:small-dino']) {
+    const request = requestOf('embed', { model, parts: [{ file: red.file }] });
+    const answers = await Promise.all([1, 2, 3].map(() => models.call(request, STANDARD)));
+    for (const { text } of answers) {
+      expect([...vectorFromText(text ?? '')].map((value) => value.toFixed(2))).toEqual(['0.58', '-0.58', '-0.58']);
+    }
+  }
 });
