@@ -65,7 +65,7 @@ it('never spends and holds more than the ceiling, and holds nothing in the end',
     const { budgets, batches, journal } = local.platform;
     const seen = { crashes: 0, pauses: 0, unaccounted: 0, billed: 0 };
     const reply = (request: ModelRequest): ModelAnswer => {
-      const paid = answer({ usage: { ...answer().usage, output: Math.floor(random() * 16_384) } });
+      const paid = answer({ usage: { ...answer().usage, input: 20, output: Math.floor(random() * 16_384) } });
       const bill = { model: 'm', usage: paid.usage, lane: 'standard' as const, at: clock.now() };
       const cost = costOf(bill, PRICES) ?? 0;
       expect(cost).toBeLessThanOrEqual(mostOf({ request, lane: 'standard', at: clock.now() }, PRICES) ?? 0);
@@ -100,7 +100,7 @@ it('never spends and holds more than the ceiling, and holds nothing in the end',
     expect(spent).toBeGreaterThanOrEqual(seen.billed);
     let recorded = 0;
     for (const item of await batches.items(batchId, { limit: 100 })) {
-      expect(item.state).toBe('passed');
+      expect([item.state, item.summary?.code, item.summary?.message]).toEqual(['passed', undefined, 'Done.']);
       for (const step of await journal.steps(item)) recorded += step.costNano ?? 0;
     }
     expect(spent).toBeGreaterThanOrEqual(recorded);
