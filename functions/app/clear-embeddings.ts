@@ -1,7 +1,6 @@
 import type { Deliveries } from '../platform/ports.ts';
 import type { App } from './app.ts';
 import { cancelBatch } from './control-batch.ts';
-import { recipeNamed } from './recipe-settings.ts';
 import { workOff } from './work-off.ts';
 
 const MOST_UNFINISHED = 1000;
@@ -13,7 +12,7 @@ const MOST_UNFINISHED = 1000;
 export async function clearEmbeddings(app: App, deliveries: Deliveries, collection: string): Promise<void> {
   const unfinished = await app.batches.list({ limit: MOST_UNFINISHED, unfinished: true });
   for (const batch of unfinished) {
-    const keeping = recipeNamed(app, batch.recipe).keeps?.(batch.recipeSettings);
+    const keeping = app.recipes[batch.recipe]?.keeps?.(batch.recipeSettings);
     if (keeping?.space.collection !== collection) continue;
     await cancelBatch(app, batch.id, 'The collection was cleared.');
     await workOff(app, deliveries, batch.id, 1);
