@@ -59,7 +59,8 @@ export interface PricedCall {
 }
 
 /**
- * Cost of one call in nano-dollars (1e-9 USD), rounded up; null when the model that answered has no known price.
+ * Cost of one call in nano-dollars (1e-9 USD), rounded up; null when the model that answered has no known price,
+ * or nobody said what it used.
  * A batch discount and a cache discount do not stack: the lane's share applies to uncached input only.
  */
 export function costOf(call: PricedCall, prices: PriceTable): number | null {
@@ -68,7 +69,7 @@ export function costOf(call: PricedCall, prices: PriceTable): number | null {
   const share = shareOf(prices, model, call.lane);
   if (rate === undefined || share === undefined) return null;
   const { usage } = call;
-  if (usage.outputImage > 0 && rate.outputImage === undefined) return null;
+  if (usage.untold || (usage.outputImage > 0 && rate.outputImage === undefined)) return null;
   const cachedRate = rate.cached ?? share * rate.input;
   const uncached = usage.input - usage.cached;
   // Caches hold what many calls begin with, which are texts: a picture counts as uncached first.

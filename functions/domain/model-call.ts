@@ -75,6 +75,8 @@ export const usageSchema = z.object({
   output: z.number().int().nonnegative(),
   outputImage: z.number().int().nonnegative(),
   thoughts: z.number().int().nonnegative(),
+  /** The service did not say, so that the price of the call is unknown. */
+  untold: z.literal(true).optional(),
 });
 export type Usage = z.infer<typeof usageSchema>;
 

@@ -51,7 +51,8 @@ it('never counts a call as free whose tokens were not told', async () => {
   expect([...vectorFromText(text ?? '')].map((value) => value.toFixed(3))).toEqual(['0.600', '0.800']);
   const prices = priceTableSchema.parse(parse(readFileSync('functions/prices.yaml', 'utf8')));
   expect(costOf({ model: MODEL, modelVersion, usage, lane: 'standard', at: 0 }, prices)).toBeNull();
-  const told = { ...usage, input: 258, inputImage: 258 };
+  const { untold: _, ...counted } = usage;
+  const told = { ...counted, input: 258, inputImage: 258 };
   expect(costOf({ model: MODEL, usage: told, lane: 'standard', at: 0 }, prices)).toBe(116_100);
 });
 

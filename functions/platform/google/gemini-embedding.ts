@@ -56,8 +56,8 @@ export function readEmbedding(raw: unknown, { model, dimensions }: ModelRequest)
   const usage = { input: told?.promptTokenCount ?? 0, cached: 0, output: 0, outputImage: 0, thoughts: 0 };
   return {
     text: vectorText(normalized(Float32Array.from(values))),
-    usage: { ...usage, ...(inputImage > 0 && { inputImage }) },
-    modelVersion: told === undefined ? `unmetered ${model}` : model,
+    usage: { ...usage, ...(inputImage > 0 && { inputImage }), ...(told === undefined && { untold: true as const }) },
+    modelVersion: model,
     responseId: '',
   };
 }
