@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { listen } from '../../functions/commands/serve-http.ts';
 import type { HttpOptions } from '../../functions/handlers/http.ts';
 import { sha256 } from '../../functions/lib/hash.ts';
-import { chromiumPath, openBrowser } from '../support/browser.ts';
+import { chromiumPath, openBrowser, watchedPage } from '../support/browser.ts';
 import { httpWorld } from '../support/http-world.ts';
 
 type World = Awaited<ReturnType<typeof httpWorld>>;
@@ -279,18 +279,7 @@ describe.skipIf(executable === undefined)(`the dashboard in Chromium${reason}`, 
 
   /** Opens a page; gives what went wrong on the way, which must stay empty. */
   async function open(url: string, options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    context.setDefaultTimeout(20_000);
-    const page = await context.newPage();
-    const problems: string[] = [];
-    page.on('dialog', async (dialog) => {
-      problems.push(`dialog ${dialog.message()}`);
-      await dialog.dismiss();
-    });
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
-    });
-    page.on('pageerror', (error) => problems.push(error.message));
+    const { page, problems } = await watchedPage(browser, options);
     await page.goto(url);
     return { page, problems };
   }

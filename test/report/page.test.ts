@@ -12,7 +12,7 @@ import { buildReport } from '../../functions/report/build-report.ts';
 import type { ReportItem } from '../../functions/report/item-row.ts';
 import { writeItemOutputs } from '../../functions/report/outputs.ts';
 import { answeredItem } from '../support/answer-fixtures.ts';
-import { chromiumPath, openBrowser } from '../support/browser.ts';
+import { chromiumPath, openBrowser, watchedPage } from '../support/browser.ts';
 import {
   countsOf,
   drawProducts,
@@ -91,18 +91,7 @@ describe.skipIf(executable === undefined)(`the page in Chromium${reason}`, () =>
 
   /** Opens a report; gives what went wrong on the way, which must stay empty. */
   async function open(name: string, options: BrowserContextOptions = {}): Promise<{ page: Page; problems: string[] }> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-    context.setDefaultTimeout(20_000);
-    const page = await context.newPage();
-    const problems: string[] = [];
-    page.on('dialog', async (dialog) => {
-      problems.push(`dialog ${dialog.message()}`);
-      await dialog.dismiss();
-    });
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text());
-    });
-    page.on('pageerror', (error) => problems.push(error.message));
+    const { page, problems } = await watchedPage(browser, options);
     page.on('requestfailed', (request) => problems.push(`failed ${request.url()}`));
     page.on('request', (request) => {
       if (!request.url().startsWith(pathToFileURL(root).href)) problems.push(`request ${request.url()}`);

@@ -1,24 +1,21 @@
-import { ApiError, type GoogleGenAI } from '@google/genai';
+import { ApiError } from '@google/genai';
 import { z } from 'zod';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Files } from '../ports.ts';
-import type { Job, ModelJobs } from '../wave-ports.ts';
-import { withinCallLimit } from './call-limit.ts';
-import { sentence, translateFailure } from './gemini-errors.ts';
+import type { ModelJobs } from '../wave-ports.ts';
+import { sentence } from './gemini-errors.ts';
 import { jobStateOf, readJobLine, wireRequest } from './gemini-job-lines.ts';
-import { API_VERSION, connectGemini, type GeminiOptions } from './gemini-models.ts';
+import { API_VERSION, type GeminiOptions } from './gemini-models.ts';
 import { uploadInParts } from './gemini-upload.ts';
+import { jobClient, jobFrom, lostWhereMissing, reasonOf } from './job-client.ts';
 
 export interface GeminiJobsOptions extends Omit<GeminiOptions, 'open'> {
   auth: GeminiOptions['auth'] & { kind: 'key' };
   files: Pick<Files, 'open' | 'readPart' | 'list'>;
 }
 
-const ASK_TIMEOUT_MS = 60_000;
 /** Until the first bytes of results; then they may take as long as they do. */
 const RESULTS_TIMEOUT_MS = 120_000;
-const JOBS_PER_PAGE = 100;
-const MOST_JOBS = 2000;
 const GOOGLE = 'https://generativelanguage.googleapis.com';
 
 const count = z.coerce.number().int().nonnegative().catch(0);
@@ -46,7 +43,7 @@ const jobSchema = z.object({
 /** Jobs of the Gemini API, whose questions and answers go by file. */
 export function geminiJobs(options: GeminiJobsOptions): ModelJobs {
   const { files } = options;
-  const { ask, request, look } = connection(options);
+  const { ask, find, request, look } = connection(options);
   return {
     line: (call) => lineOf(call, files),
     async upload({ uri, token, model }) {
@@ -68,33 +65,18 @@ export function geminiJobs(options: GeminiJobsOptions): ModelJobs {
       );
       return jobFrom(job, model);
     },
-    find: (token, model) =>
-      ask(model, async (ai, abortSignal) => {
-        const found: Job[] = [];
-        let seen = 0;
-        for await (const job of await ai.batches.list({ config: { pageSize: JOBS_PER_PAGE, abortSignal } })) {
-          if (job.displayName === token) found.unshift(jobFrom(job, model));
-          seen += 1;
-          if (seen >= MOST_JOBS) break;
-        }
-        return found;
-      }),
-    async get(name) {
-      try {
+    find,
+    get: (name) =>
+      lostWhereMissing(name, async () => {
         const { metadata, error } = await look(name);
         const { batchStats } = metadata ?? {};
         return {
           name,
           state: jobStateOf(metadata?.state),
           ...(batchStats && { completed: batchStats.successfulRequestCount + batchStats.failedRequestCount }),
-          ...(error?.message !== undefined && { reason: error.message.slice(0, 300) }),
+          ...reasonOf(error),
         };
-      } catch (thrown) {
-        // The one answer that says so. A listing that lacks the job says nothing.
-        if (thrown instanceof ProofsheetError && thrown.code === 'model_not_found') return { name, state: 'lost' };
-        throw thrown;
-      }
-    },
+      }),
     cancel: (name) =>
       ask(name, async (ai, abortSignal) => {
         await ai.batches.cancel({ name, config: { abortSignal } });
@@ -116,21 +98,8 @@ export function geminiJobs(options: GeminiJobsOptions): ModelJobs {
 /** How the API is asked: by the SDK, or past it where the SDK leaves things out. */
 function connection(options: GeminiJobsOptions) {
   const { auth, files } = options;
-  const now = options.now ?? Date.now;
-  const secrets = [auth.apiKey, auth.apiKey.trim()];
   const base = (options.baseUrl ?? GOOGLE).replace(/\/+$/, '');
-  const connect = connectGemini({ ...options, open: files.open });
-
-  /** `what` names the model or job in messages. */
-  async function ask<T>(what: string, work: (ai: GoogleGenAI, signal: AbortSignal) => Promise<T>, ms = ASK_TIMEOUT_MS) {
-    return await withinCallLimit(what, { timeoutMs: ms }, async (signal) => {
-      try {
-        return await work(connect(), signal);
-      } catch (thrown) {
-        throw translateFailure(thrown, { model: what, now: now(), secrets });
-      }
-    });
-  }
+  const { ask, find } = jobClient({ ...options, open: files.open });
 
   async function request(path: string, init: RequestInit = {}): Promise<Response> {
     const url = path.startsWith('http') ? path : `${base}/${path}`;
@@ -143,13 +112,7 @@ function connection(options: GeminiJobsOptions) {
     const body = await ask(name, async (_, signal) => (await request(`${API_VERSION.key}/${name}`, { signal })).json());
     return jobSchema.parse(body);
   }
-  return { ask, request, look };
-}
-
-function jobFrom({ name, state }: { name?: string; state?: string }, model: string): Job {
-  if (name !== undefined) return { name, state: jobStateOf(state) };
-  const message = sentence(model, 'made a job without a name', 'bad_response');
-  throw new ProofsheetError('bad_response', message, { disposition: 'transient' });
+  return { ask, find, request, look };
 }
 
 async function lineOf(

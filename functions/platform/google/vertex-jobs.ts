@@ -1,11 +1,9 @@
-import type { BatchJob, GoogleGenAI } from '@google/genai';
 import { ProofsheetError } from '../../domain/errors.ts';
 import type { Files } from '../ports.ts';
-import type { Job, ModelJobs } from '../wave-ports.ts';
-import { withinCallLimit } from './call-limit.ts';
-import { sentence, translateFailure } from './gemini-errors.ts';
-import { jobStateOf, readJobLine, wireRequest } from './gemini-job-lines.ts';
-import { connectGemini, type GeminiOptions } from './gemini-models.ts';
+import type { ModelJobs } from '../wave-ports.ts';
+import { readJobLine, wireRequest } from './gemini-job-lines.ts';
+import type { GeminiOptions } from './gemini-models.ts';
+import { jobClient, jobFrom, lostWhereMissing } from './job-client.ts';
 import type { PicturePlace } from './vertex-gecko.ts';
 
 export interface VertexJobsOptions extends Omit<GeminiOptions, 'open'> {
@@ -19,10 +17,7 @@ export interface VertexJobsOptions extends Omit<GeminiOptions, 'open'> {
   folder: string;
 }
 
-const ASK_TIMEOUT_MS = 60_000;
 const PART_BYTES = 8 * 1024 * 1024;
-const JOBS_PER_PAGE = 100;
-const MOST_JOBS = 2000;
 const MOST_RESULTS = 1000;
 
 /**
@@ -31,18 +26,7 @@ const MOST_RESULTS = 1000;
  */
 export function vertexJobs(options: VertexJobsOptions): ModelJobs {
   const { files, storage, pictures } = options;
-  const now = options.now ?? Date.now;
-  const connect = connectGemini({ ...options, open: files.open });
-
-  async function ask<T>(what: string, work: (ai: GoogleGenAI, abortSignal: AbortSignal) => Promise<T>): Promise<T> {
-    return await withinCallLimit(what, { timeoutMs: ASK_TIMEOUT_MS }, async (signal) => {
-      try {
-        return await work(connect(), signal);
-      } catch (thrown) {
-        throw translateFailure(thrown, { model: what, now: now(), secrets: [options.auth.apiKey ?? ''] });
-      }
-    });
-  }
+  const { ask, find } = jobClient({ ...options, open: files.open });
   const look = (name: string) => ask(name, (ai, abortSignal) => ai.batches.get({ name, config: { abortSignal } }));
 
   return {
@@ -65,25 +49,8 @@ export function vertexJobs(options: VertexJobsOptions): ModelJobs {
         const config = { displayName: token, dest, abortSignal };
         return jobFrom(await ai.batches.create({ model, src: place, config }), model);
       }),
-    find: (token, model) =>
-      ask(model, async (ai, abortSignal) => {
-        const found: Job[] = [];
-        let seen = 0;
-        for await (const job of await ai.batches.list({ config: { pageSize: JOBS_PER_PAGE, abortSignal } })) {
-          if (job.displayName === token) found.unshift(jobFrom(job, model));
-          seen += 1;
-          if (seen >= MOST_JOBS) break;
-        }
-        return found;
-      }),
-    async get(name) {
-      try {
-        return jobFrom({ ...(await look(name)), name }, name);
-      } catch (thrown) {
-        if (thrown instanceof ProofsheetError && thrown.code === 'model_not_found') return { name, state: 'lost' };
-        throw thrown;
-      }
-    },
+    find,
+    get: (name) => lostWhereMissing(name, async () => jobFrom({ ...(await look(name)), name }, name)),
     cancel: (name) => ask(name, (ai, abortSignal) => ai.batches.cancel({ name, config: { abortSignal } })),
     async results({ name }) {
       const { outputInfo, dest } = await look(name);
@@ -94,19 +61,6 @@ export function vertexJobs(options: VertexJobsOptions): ModelJobs {
       return allOf(storage, uris);
     },
     read: (line) => Promise.resolve(readJobLine(line)),
-  };
-}
-
-function jobFrom({ name, state, error, completionStats }: BatchJob, model: string): Job {
-  if (name === undefined) {
-    const message = sentence(model, 'made a job without a name', 'bad_response');
-    throw new ProofsheetError('bad_response', message, { disposition: 'transient' });
-  }
-  const { successfulCount = 0, failedCount = 0 } = completionStats ?? {};
-  return {
-    ...{ name, state: jobStateOf(state) },
-    ...(completionStats && { completed: Math.max(0, Number(successfulCount)) + Math.max(0, Number(failedCount)) }),
-    ...(error?.message !== undefined && { reason: error.message.slice(0, 300) }),
   };
 }
 
